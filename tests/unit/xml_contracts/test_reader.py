@@ -1,0 +1,290 @@
+"""The contract rules of reading (facts.md 4.14-4.27), and that no body does harm."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.xml_contracts.documents import (
+    EMPTY,
+    FULL,
+    FULL_CONTENT,
+    MODELS,
+    SERIALIZER,
+    WEB_API_MODELS,
+    document,
+    read,
+)
+from xml_contracts import DocumentError
+from xml_contracts.refund import TicketRefundRequest
+
+S = "<b:sign>s</b:sign>"
+
+
+def test_a_whole_document_is_read_whatever_its_prefixes() -> None:
+    assert read(document(FULL_CONTENT)) == FULL
+    default = FULL_CONTENT.replace("<b:", "<").replace("</b:", "</")
+    for name in ("random", "sign", "terminal", "time_stamp"):
+        default = default.replace(f"<{name}>", f'<{name} xmlns="{MODELS}">')
+    assert read(f'<TicketRefundRequest xmlns="{WEB_API_MODELS}">\r\n{default}</TicketRefundRequest>') == FULL
+
+
+READ = [
+    # content, the members that differ from the defaults
+    ("", {}),
+    (" \t\r\n<!-- c -->&#32;&#13;<![CDATA[]]><![CDATA[ ]]>", {}),
+    ("<order_number/>", {"order_number": ""}),
+    ("<order_number></order_number>", {"order_number": ""}),
+    ("<order_number>  a\tb\r\nc&#13; </order_number>", {"order_number": "  a\tb\nc\r "}),
+    ("<order_number>a<!-- c -->b<![CDATA[<c>]]>&lt;&amp;&gt;&quot;&apos;</order_number>",
+     {"order_number": "ab<c><&>\"'"}),
+    ("<order_number>\x7f\x85\u2028\ufeff\U0001fffe😀&#x1F600;</order_number>",
+     {"order_number": "\x7f\x85\u2028\ufeff\U0001fffe😀😀"}),
+    ("<b:random> +7 </b:random>", {"random": 7}),
+    ("<b:random>1<!-- c -->2<![CDATA[3]]>&#52;</b:random>", {"random": 1234}),
+    # i:nil
+    ("<order_number i:nil='true'>x<y/>z</order_number>", {}),
+    ("<order_number i:nil=' &#9;1 '/>", {}),
+    ("<order_number i:nil='false'/>", {"order_number": ""}),
+    ("<order_number i:nil='0'>x</order_number>", {"order_number": "x"}),
+    ("<order_number nil='true'/>", {"order_number": ""}),
+    ("<order_number xmlns:i='urn:x' i:nil='true'/>", {"order_number": ""}),
+    ("<order_number i:nil='true'><u i:nil='zz'/></order_number>", {}),
+    ("<b:random i:nil='false'>7</b:random>", {"random": 7}),
+    # i:type
+    ("<b:random i:type='x:boolean'>7</b:random>", {"random": 7}),
+    ("<order_number i:type='nowhere:Foo'>x</order_number>", {"order_number": "x"}),
+    ("<b:terminal i:type='b:Terminal'>WEBPAGEEnum</b:terminal>", {"terminal": 1}),
+    ("<b:terminal i:type=''>WEBPAGEEnum</b:terminal>", {"terminal": 1}),
+    ("<b:terminal i:type='x:int'>99</b:terminal>", {"terminal": 99}),
+    # z:Id and z:Ref
+    (S.replace("<b:sign", "<b:sign z:Id='1'") + "<order_number z:Ref='1'>x<y/></order_number>",
+     {"sign": "s", "order_number": "s"}),
+    (S.replace("<b:sign", "<b:sign z:Id='1'") + "<order_number z:Ref='1' i:nil='true'/>",
+     {"sign": "s", "order_number": "s"}),
+    ("<b:sign z:Id='1' i:nil='true'/><order_number z:Id='1'>x</order_number>", {"order_number": "x"}),
+    ("<u z:Id='1'/><u z:Id='1'/><u z:Ref='2'/><b:random z:Size='3'>7</b:random>", {"random": 7}),
+    # other attributes
+    ("<order_number a='1' xml:lang='en' xml:space='x' xml:id='1 2' i:foo='a' z:Type='t'>x</order_number>",
+     {"order_number": "x"}),
+    # skipped elements
+    ("<u/><x:u>t<v i:nil='zz' z:Id=''/></x:u><order_number>x</order_number>", {"order_number": "x"}),
+    ("<u xml:id='a'/><u xml:id='a'/>", {}),
+    # namespace names that are no URI
+    ("<u xmlns='a b'/><u xmlns='行程' xmlns:w='%%%'><w:v/></u><u xmlns='rel'/><order_number>x</order_number>",
+     {"order_number": "x"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "members"), READ)
+def test_what_is_read(content: str, members: dict[str, Any]) -> None:
+    assert read(document(content)) == replace(EMPTY, **members)
+
+
+REFUSED = [
+    # content, words of the reason
+    ("stray", "text 'stray' outside the members"),
+    (S + "\xa0", "outside the members"),
+    (S + "&#x85;" + S, "outside the members"),
+    ("<![CDATA[x]]>", "outside the members"),
+    ("<order_number><b/></order_number>", "order_number: an element inside"),
+    ("<order_number>x<b>y</b></order_number>", "order_number: an element inside"),
+    ("<b:random><b/></b:random>", "random: an element inside"),
+    ("<b:terminal><b/>WEBPAGEEnum</b:terminal>", "terminal: an element inside"),
+    ("<b:random/>", "random: The value ''"),
+    ("<b:random>abc</b:random>", "random: The value 'abc' cannot be parsed as the type 'Int32'"),
+    ("<b:random>2147483648</b:random>", "out of the range"),
+    ("<b:terminal>1</b:terminal>", "terminal: Invalid enum value '1'"),
+    ("<b:terminal/>", "terminal: Invalid enum value ''"),
+    ("<order_number i:nil='TRUE'/>", "i:nil: 'TRUE' is not a boolean"),
+    ("<order_number i:nil=''/>", "i:nil: '' is not a boolean"),
+    ("<order_number i:nil='&#160;true'/>", "is not a boolean"),
+    ("<b:random i:nil='true'/>", "random: a value type has no i:nil"),
+    ("<b:terminal i:nil='1'/>", "terminal: a value type has no i:nil"),
+    ("<b:random z:Id='1'>7</b:random>", "random: a value type"),
+    ("<b:random z:Ref='1'>7</b:random>", "random: a value type"),
+    ("<b:terminal z:Id='1'>WEBPAGEEnum</b:terminal>", "terminal: a value type"),
+    ("<b:terminal i:type='Terminal'>WEBPAGEEnum</b:terminal>", "terminal: unknown i:type 'Terminal'"),
+    ("<b:terminal i:type='nowhere:Terminal'>WEBPAGEEnum</b:terminal>", "unknown i:type"),
+    ("<b:terminal i:type='x:string'>WEBPAGEEnum</b:terminal>", "unknown i:type"),
+    ("<b:terminal i:type='x:int'>WEBPAGEEnum</b:terminal>", "terminal: The value 'WEBPAGEEnum'"),
+    ("<order_number z:Id=''>x</order_number>", "z:Id is empty"),
+    ("<order_number z:Ref=''>x</order_number>", "z:Ref is empty"),
+    ("<order_number z:Ref='9'/>", "order_number: no z:Id '9' before it"),
+    ("<b:sign z:Ref='1'/><order_number z:Id='1'>x</order_number>", "sign: no z:Id '1' before it"),
+    ("<u z:Id='1'>x</u><order_number z:Ref='1'/>", "order_number: no z:Id '1' before it"),
+    ("<b:sign z:Id='1'>s</b:sign><order_number z:Id='1'>s</order_number>", "z:Id '1' is not unique"),
+    ("<b:sign z:Id=' 1 '>s</b:sign><order_number z:Ref='1'/>", "no z:Id '1'"),
+    # skipped, but their own attributes are read
+    ("<u i:nil='zz'/>", "i:nil: 'zz'"),
+    ("<u z:Id=''/>", "z:Id is empty"),
+    ("<u z:Size='x'/>", "z:Size: 'x' is not a size"),
+    ("<u z:Size='-1'/>", "z:Size: '-1' is not a size"),
+    (S + "<b:random i:nil='zz'/>", "i:nil: 'zz'"),
+    # not well-formed
+    ("<unknown", "not well-formed XML: line 1, column"),
+    ("<nowhere:u/>", "not well-formed"),
+    ("<u nowhere:a='1'/>", "not well-formed"),
+    ("<u a='1' a='2'/>", "not well-formed"),
+    ("<u x:a='1' xmlns:y='http://www.w3.org/2001/XMLSchema' y:a='2'/>", "not well-formed"),
+    ("<u a='<'/>", "not well-formed"),
+    ("<u a='1'b='2'/>", "not well-formed"),
+    ("<order_number>]]></order_number>", "not well-formed"),
+    ("<order_number>\x01</order_number>", "not well-formed"),
+    ("<order_number>\ufffe</order_number>", "not well-formed"),
+    ("<order_number>&#x110000;</order_number>", "not well-formed"),
+    ("<order_number>&#65</order_number>", "not well-formed"),
+    ("<a:b:c xmlns:a='urn:a'/>", "not well-formed"),
+    ("<u xmlns='a b'></v>", "not well-formed"),
+    ("<u xmlns='a b'/></TicketRefundRequest><u>", "not well-formed"),
+    ("<u xmlns='a b'/><u xmlns:y=''/>", "not well-formed"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), REFUSED)
+def test_what_is_refused_and_why(content: str, words: str) -> None:
+    with pytest.raises(DocumentError) as refusal:
+        read(document(content))
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("root", "attributes", "value"),
+    [
+        ("TicketRefundRequest", "", FULL),
+        ("b:BaseRequest", "", FULL),
+        ("z:anyType", "", FULL),
+        ("TicketRefundRequest", ' i:type="TicketRefundRequest"', FULL),
+        ("TicketRefundRequest", ' i:type=":TicketRefundRequest"', FULL),
+        ("z:anyType", ' i:type="TicketRefundRequest"', FULL),
+        ("TicketRefundRequest", ' i:type=""', FULL),
+        ("TicketRefundRequest", ' i:nil="false" z:Id="r" foo="bar"', FULL),
+        ("TicketRefundRequest", ' i:nil="true"', None),
+        ("TicketRefundRequest", ' i:nil="1" i:type="Foo"', None),
+        ("b:BaseRequest", ' i:nil=" true "', None),
+    ],
+)
+def test_roots_that_are_read(root: str, attributes: str, value: TicketRefundRequest | None) -> None:
+    assert read(document(FULL_CONTENT, root=root, attributes=attributes)) == value
+
+
+@pytest.mark.parametrize(
+    ("root", "attributes", "words"),
+    [
+        ("ticketrefundrequest", "", "root element 'ticketrefundrequest' in namespace"),
+        ("BaseRequest", "", "root element 'BaseRequest'"),
+        ("b:TicketRefundRequest", "", f"in namespace '{MODELS}', expected 'TicketRefundRequest' in namespace"),
+        ("anyType", "", "root element 'anyType'"),
+        ("TicketRefundRequest", ' i:nil="x"', "i:nil: 'x'"),
+        ("TicketRefundRequest", ' i:type="Foo"', "TicketRefundRequest: unknown i:type 'Foo'"),
+        ("TicketRefundRequest", ' i:type="b:BaseRequest"', "unknown i:type"),
+        ("TicketRefundRequest", ' i:type="x:int"', "unknown i:type"),
+        ("TicketRefundRequest", ' z:Ref="r"', "no z:Id 'r' before it"),
+        ("TicketRefundRequest", ' z:Ref="r" i:nil="true"', "no z:Id 'r' before it"),
+        ("TicketRefundRequest", ' z:Id=""', "z:Id is empty"),
+        ("TicketRefundRequest", ' xmlns="urn:x"', "not well-formed"),
+    ],
+)  # fmt: skip
+def test_roots_that_are_refused(root: str, attributes: str, words: str) -> None:
+    with pytest.raises(DocumentError) as refusal:
+        read(document(root=root, attributes=attributes))
+    assert words in str(refusal.value)
+
+
+def test_a_root_without_a_namespace_is_refused() -> None:
+    with pytest.raises(DocumentError, match="root element 'TicketRefundRequest' in namespace ''"):
+        read("<TicketRefundRequest/>")
+
+
+@pytest.mark.parametrize("content", ["<b:sign z:Ref='r'/>", "<b:sign z:Id='r'>s</b:sign>"])
+def test_the_id_of_the_root_is_neither_a_string_nor_free(content: str) -> None:
+    with pytest.raises(DocumentError, match="sign: "):
+        read(document(content, attributes=" z:Id='r'"))
+
+
+IGNORED = [
+    # content, what is read, what is skipped
+    ("<u/><u/>", {}, [("u", "unknown")]),
+    ("<Sign>x</Sign>", {}, [("Sign", "unknown")]),
+    ("<sign>x</sign>", {}, [("sign", f"wrong namespace: expected {MODELS}")]),
+    ("<b:order_number>x</b:order_number>", {}, [("order_number", f"wrong namespace: expected {WEB_API_MODELS}")]),
+    (S + "<b:sign>other</b:sign>", {"sign": "s"}, [("sign", "repeated: the first one counts")]),
+    (S + "<b:random>7</b:random>", {"sign": "s"}, [("random", "out of order: must come before sign")]),
+    ("<order_number>x</order_number>" + S + "<b:random>bad</b:random>", {"order_number": "x"},
+     [("sign", "out of order: must come before order_number"),
+      ("random", "out of order: must come before order_number")]),
+    (S + "<order_number>x</order_number><b:random>7</b:random><b:time_stamp>t</b:time_stamp>",
+     {"sign": "s", "order_number": "x"},
+     [("random", "out of order: must come before sign"),
+      ("time_stamp", "out of order: must come before order_number")]),
+    (f"<{'u' * 500}/>", {}, [("u" * 40, "unknown")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "members", "ignored"), IGNORED)
+def test_what_is_skipped_is_told_with_its_reason(
+    content: str, members: dict[str, Any], ignored: list[tuple[str, str]]
+) -> None:
+    found = SERIALIZER.read_document(document(content).encode())
+    assert found.value == replace(EMPTY, **members)
+    assert found.ignored == tuple(ignored)
+
+
+@pytest.mark.parametrize(("levels", "is_read"), [(254, True), (255, True), (256, False), (5000, False)])
+@pytest.mark.parametrize("innermost", ["<u></u>", "<u/>"])
+def test_256_levels_are_read_and_257_are_refused(levels: int, is_read: bool, innermost: str) -> None:
+    deep = document("<u>" * (levels - 1) + innermost + "</u>" * (levels - 1))
+    if is_read:
+        assert read(deep) == EMPTY
+    else:
+        with pytest.raises(DocumentError, match="more than 256 levels deep: line 1, column"):
+            read(deep)
+
+
+def test_an_entity_bomb_is_refused_unread() -> None:
+    entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 30))
+    with pytest.raises(DocumentError, match="a processing instruction or DOCTYPE"):
+        read(f'<!DOCTYPE r [<!ENTITY e0 "x">{entities}]>' + document("<b:sign>&e29;</b:sign>"))
+
+
+HOSTILE = [
+    "<u/>" * 16000,
+    "<![CDATA[\r]]>" * 4500,
+    "<!--" * 16000,
+    "<![CDATA[" * 7000,
+    "<" * 65000,
+    "<u a='" * 10000 + "中",
+    "<u " + "".join(f"a{n}='' " for n in range(6500)) + "/>",
+    "<u xmlns='a b'/>" * 4000,
+    "<b:random>" + "1" * 60000 + "</b:random>",
+    "<b:random>" + " " * 60000 + "x</b:random>",
+    "&" * 65000,
+]
+
+
+@pytest.mark.parametrize("content", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_document_is_read_or_refused_in_a_few_words(content: str) -> None:
+    try:
+        outcome = str(read(document(content)) == EMPTY)
+    except DocumentError as refusal:
+        outcome = str(refusal)
+    assert len(outcome) < 200
+    assert outcome != "False"
+
+
+def test_threads_read_the_documents_they_were_given() -> None:
+    wrong: list[TicketRefundRequest | None] = []
+
+    def read_many(number: int) -> None:
+        body = document(f"<b:random>{number}</b:random>")
+        wrong.extend(value for _ in range(200) if (value := read(body)) != replace(EMPTY, random=number))
+
+    threads = [threading.Thread(target=read_many, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []

@@ -1,0 +1,21 @@
+"""The DataContract codec: declare a contract, read and write the XML of .NET's DataContractSerializer."""
+
+from .contract import Contract, Member, contract_of
+from .declare import data_contract, member
+from .errors import ContractError, DeclarationError, DocumentError, ValueNotWritable
+from .reader import Document
+from .serializer import DataContractSerializer
+
+__all__ = [
+    "Contract",
+    "ContractError",
+    "DataContractSerializer",
+    "DeclarationError",
+    "Document",
+    "DocumentError",
+    "Member",
+    "ValueNotWritable",
+    "contract_of",
+    "data_contract",
+    "member",
+]

@@ -1,0 +1,78 @@
+"""PRIMITIVES: Python type -> Primitive; one row a type.
+
+`read` takes the text of an element, `write` gives it; both follow XmlConvert, not Python.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+INT32_MIN: Final = -(2**31)
+INT32_MAX: Final = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """How one type is spelled in XML; `read` and `write` raise ValueError. `is_value_type`: no null, no z:Id."""
+
+    xsd_name: str
+    read: Callable[[str], Any]
+    write: Callable[[Any], str]
+    is_value_type: bool
+
+
+# XmlConverter.ToInt32 -> Int32.Parse(NumberStyles.Integer, invariant): facts.md 4.26.
+_INT32 = re.compile(r"[\t\n\v\f\r ]*([+-]?)([0-9]+)[\t\n\v\f\r ]*\0*\Z")
+
+
+def read_int32(text: str) -> int:
+    """Text as .NET's Int32 with a leading sign and surrounding white space; ValueError otherwise."""
+    match = _INT32.match(text)
+    if match is None:
+        raise ValueError(f"The value {text[:40]!r} cannot be parsed as the type 'Int32'.")
+    digits = match[2].lstrip("0") or "0"
+    if len(digits) <= 10:
+        value = int(match[1] + digits)
+        if INT32_MIN <= value <= INT32_MAX:
+            return value
+    raise ValueError(f"The value {text[:40]!r} is out of the range of the type 'Int32'.")
+
+
+def write_int32(value: int) -> str:
+    """An Int32, invariant; ValueError for anything else."""
+    if not isinstance(value, int) or not INT32_MIN <= value <= INT32_MAX:
+        raise ValueError(f"{value!r:.40} is not an Int32")
+    return int.__repr__(value)
+
+
+def write_string(value: str) -> str:
+    """The text itself; ValueError for anything but text."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.40} is not a string")
+    return value
+
+
+PRIMITIVES: Final[dict[type, Primitive]] = {
+    str: Primitive("string", str, write_string, is_value_type=False),
+    int: Primitive("int", read_int32, write_int32, is_value_type=True),
+}
+
+
+def enum_primitive(enum: type[IntEnum]) -> Primitive:
+    """An enum is spelled by exact member name; numbers and lists are refused (facts.md 4.27)."""
+    by_name = dict(enum.__members__)
+
+    def read(text: str) -> IntEnum:
+        try:
+            return by_name[text]
+        except KeyError:
+            raise ValueError(f"Invalid enum value {text[:40]!r} cannot be deserialized into {enum.__name__}.") from None
+
+    def write(value: int) -> str:
+        return enum(value).name
+
+    return Primitive(enum.__name__, read, write, is_value_type=True)
