@@ -1,0 +1,1 @@
+"""The refund service: one action, `POST api/order/cancel`, in front of a ledger."""

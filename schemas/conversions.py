@@ -1,0 +1,87 @@
+"""Text -> value as .NET converts it, wherever JSON and forms differ from XmlConvert.
+
+Every function raises ValueError for text that .NET refuses; nothing here knows JSON or forms.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import IntEnum
+from functools import reduce
+from operator import or_
+from typing import Final
+
+from xml_contracts.primitives import read_int32
+
+# Char.IsWhiteSpace; str.strip() alone would also take U+001C to U+001F.
+WHITE_SPACE: Final = "".join(
+    map(
+        chr,
+        (*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000),
+    )
+)
+
+# BaseNumberConverter takes the first prefix away; Convert.ToInt32(…, 16) takes a sign and a 0x of its own.
+_HEX32 = re.compile(r"(?:#|0[xX]|&[hH])\+?(?:0[xX])?0*([0-9a-fA-F]{1,8})\Z")
+_NUMBER_STARTS = frozenset("+-0123456789")
+
+
+def fold(name: str) -> str:
+    """Upper case as StringComparison.OrdinalIgnoreCase has it: char by char, and nothing becomes ASCII."""
+    return name.upper() if name.isascii() else "".join(map(_upper, name))
+
+
+def _upper(char: str) -> str:
+    upper = char.upper()
+    return upper if len(upper) == 1 and upper.isascii() == char.isascii() else char
+
+
+def wrap_int32(number: int) -> int:
+    """The lower 32 bits, signed: an unchecked cast."""
+    return (number + 2**31) % 2**32 - 2**31
+
+
+def read_form_int32(text: str) -> int:
+    """Int32Converter: trimmed; hexadecimal after `#`, `0x` or `&h` (facts.md 8.7)."""
+    text = text.strip(WHITE_SPACE)
+    hexadecimal = _HEX32.match(text)
+    return wrap_int32(int(hexadecimal[1], 16)) if hexadecimal else read_int32(text)
+
+
+class EnumText:
+    """How an enum is spelled in text: by name in any case, by number, or as a list that is ORed."""
+
+    def __init__(self, enum: type[IntEnum]) -> None:
+        self._enum = enum
+        self._by_name = {fold(name): int(value) for name, value in reversed(list(enum.__members__.items()))}
+
+    def value(self, number: int) -> int:
+        """Enum.ToObject: the member of that number, or the number where none is defined."""
+        number = wrap_int32(number)
+        try:
+            return self._enum(number)
+        except ValueError:
+            return number
+
+    def read_json(self, text: str) -> int:
+        """EnumUtils.ParseEnum: one number, or a list of names (facts.md 6.9)."""
+        text = text.strip(WHITE_SPACE)
+        return self.value(read_int32(text) if text[:1] in _NUMBER_STARTS else _or_list(text, self._name))
+
+    def read_form(self, text: str) -> int:
+        """EnumConverter: a list of names and numbers (facts.md 8.8)."""
+        return self.value(_or_list(text, self._name_or_number))
+
+    def _name(self, text: str) -> int:
+        number = self._by_name.get(fold(text))
+        if number is None:
+            raise ValueError(f"not a {self._enum.__name__}")
+        return number
+
+    def _name_or_number(self, text: str) -> int:
+        return read_int32(text) if text[:1] in _NUMBER_STARTS else self._name(text)
+
+
+def _or_list(text: str, read: Callable[[str], int]) -> int:
+    return reduce(or_, map(read, {part.strip(WHITE_SPACE) for part in text.split(",")}))

@@ -1,0 +1,141 @@
+"""JSON text -> values, strictly RFC 8259, with what Json.NET still sees in them.
+
+Objects are tuples of pairs (Json.NET assigns every duplicate), arrays lists, numbers their raw text.
+Where RFC 8259 is silent, Json.NET 11.0.2 decides: its reader stops at some values, and its error
+handler gets past one such stop a member, never past two (facts.md 6.2, 6.8, 6.11).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, Final, NoReturn
+
+from xml_contracts.errors import DocumentError
+
+Pairs = tuple[tuple[str, Any], ...]
+
+MAX_DEPTH: Final = 256
+MAX_INTEGER_CHARS: Final = 380
+
+# Brackets inside strings do not count. A string left open runs to the end.
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+# What replaces a container cut out, by the number of stops in it; more than two change nothing.
+_STOPS = (" null ", " 1e999 ", " [1e999,1e999] ")
+
+
+class Integer(str):
+    """A number without fraction and exponent, as it was sent."""
+
+    __slots__ = ()
+
+    @property
+    def stops_reader(self) -> bool:
+        """JsonTextReader.ParseNumber: a BigInteger has at most 380 characters."""
+        return len(self) > MAX_INTEGER_CHARS
+
+
+class Real(str):
+    """A number with a fraction or an exponent, as it was sent."""
+
+    __slots__ = ()
+
+    @property
+    def stops_reader(self) -> bool:
+        """Double.TryParse of .NET Framework refuses what would be infinite."""
+        return math.isinf(float(self))
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=tuple, parse_int=Integer, parse_float=Real, parse_constant=_refuse_constant
+)
+
+
+def read_tokens(text: str) -> Any:
+    """The root value of non-blank text; DocumentError where it is not RFC 8259."""
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        text = _cut_deep(text)
+    return _read_shallow(text)
+
+
+def _read_shallow(text: str) -> Any:
+    try:
+        return _DECODER.decode(text)
+    except ValueError as error:
+        position = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        raise DocumentError(f"not JSON{position}") from None
+
+
+def _cut_deep(text: str) -> str:
+    """The text without what is below MAX_DEPTH: JsonReader.Push stops there once, then reads on."""
+    pieces: list[list[str]] = [[]]
+    done = depth = 0
+    for position, char in enumerate(_STRING.sub(lambda string: " " * len(string[0]), text)):
+        if char in "[{":
+            if depth and depth % MAX_DEPTH == 0:
+                pieces[-1].append(text[done:position])
+                pieces.append([])
+                done = position
+            depth += 1
+        elif char in "]}":
+            depth -= 1
+            if depth < 0:
+                break
+            if depth and depth % MAX_DEPTH == 0:
+                piece = "".join(pieces.pop()) + text[done : position + 1]
+                done = position + 1
+                stops = count_stops(_read_shallow(piece)) + (depth == MAX_DEPTH)
+                pieces[-1].append(_STOPS[min(stops, 2)])
+    if depth:
+        raise DocumentError("not JSON: brackets do not match")
+    return "".join(pieces[0]) + text[done:]
+
+
+def count_stops(value: Any) -> int:
+    """How often Json.NET's reader stops while it passes over this value."""
+    stops = 0
+    values = [value]
+    while values:
+        value = values.pop()
+        if isinstance(value, list):
+            values.extend(value)
+        elif isinstance(value, tuple):
+            values.extend(member for _, member in value)
+        elif isinstance(value, Integer | Real):
+            stops += value.stops_reader
+    return stops
+
+
+def past_metadata(pairs: Pairs) -> Pairs | None:
+    """The members after `$id`, `$type` and a null `$ref`; None where `$ref` names an object: none is known.
+
+    JsonSerializerInternalReader.ReadMetadataProperties; DocumentError where it throws.
+    """
+    for index, (name, value) in enumerate(pairs):
+        if name == "$ref":
+            if value is not None:
+                _check_reference(pairs[index:])
+                return None
+        elif name == "$id" and isinstance(value, tuple):
+            return past_metadata(value)  # the reader is inside that object now, and takes it for the model
+        elif name in ("$id", "$type"):
+            if isinstance(value, list | tuple) or count_stops(value) or (name, value) == ("$type", None):
+                raise DocumentError(f"{name} must be text")
+        elif name == "$values":
+            raise DocumentError("$values: an object expected, not a list")
+        else:
+            return pairs[index:]
+    return ()
+
+
+def _check_reference(pairs: Pairs) -> None:
+    value = pairs[0][1]
+    if not isinstance(value, str) or isinstance(value, Integer | Real):
+        raise DocumentError("$ref must be text or null")
+    if len(pairs) > 1:
+        raise DocumentError("$ref must be the only member")
