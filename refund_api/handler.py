@@ -1,0 +1,129 @@
+"""Cancel an order: the one handler behind every wire format.
+
+Judges in the order of the contract: binding, shape, signature, then one transaction. Every
+outcome is an ApiResult; only a ledger that cannot promise anything leaves as an exception.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from xml_contracts.refund import ApiResult, TicketRefundRequest
+
+from .domain import Refund, Refusal, judge
+from .media import Bound
+from .ports import Clock, Ledger, Origin, UnitOfWork
+from .shape import binding_problems, read_cancellation, shape_problems
+from .signature import SignatureRejected, Verified, Verifier
+
+log = logging.getLogger(__name__)
+
+
+class Code(IntEnum):
+    """The outcome, as clients read it."""
+
+    OK = 1
+    INVALID_REQUEST = 1001
+    SIGNATURE_REJECTED = 1002
+    ORDER_NOT_FOUND = 2001
+    PASSENGER_NOT_IN_ORDER = 2002
+    DEPARTS_WITHIN_30_DAYS = 2003
+    ALREADY_CANCELLED = 2004
+    ORDER_NOT_CANCELLABLE = 2005
+
+
+_SIGNATURE_REJECTED = ApiResult(Code.SIGNATURE_REJECTED, "Signature rejected")
+_REFUSALS = {
+    Refusal.ORDER_NOT_FOUND: ApiResult(Code.ORDER_NOT_FOUND, "Order not found"),
+    Refusal.PASSENGER_NOT_IN_ORDER: ApiResult(Code.PASSENGER_NOT_IN_ORDER, "Passenger not in this order"),
+    Refusal.ALREADY_CANCELLED: ApiResult(Code.ALREADY_CANCELLED, "Already cancelled"),
+    Refusal.ORDER_NOT_CANCELLABLE: ApiResult(Code.ORDER_NOT_CANCELLABLE, "This order cannot be cancelled"),
+    Refusal.DEPARTS_WITHIN_30_DAYS: ApiResult(Code.DEPARTS_WITHIN_30_DAYS, "Departs within 30 days"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """The handler, `Bound -> ApiResult`, with what it needs from outside.
+
+    `enforce_nonce` False lets a nonce that was used for something else pass, and logs it.
+    """
+
+    unit_of_work: UnitOfWork
+    verifier: Verifier
+    clock: Clock
+    origin: Callable[[], Origin]
+    enforce_nonce: bool = True
+
+    def __call__(self, bound: Bound[TicketRefundRequest]) -> ApiResult:
+        """Judge and, when nothing speaks against it, refund. LedgerUnavailable: nothing is promised."""
+        request, problems = bound.value, list(binding_problems(bound))
+        if request is not None and not problems:
+            problems = list(shape_problems(request))
+        if request is None or problems:
+            _log_skipped(problems, dict(bound.ignored))
+            return _invalid(problems)
+        now = self.clock()
+        try:
+            verified = self.verifier.verify(request, now)
+            return self.unit_of_work.run(lambda ledger: self._cancel(ledger, request, verified, now))
+        except SignatureRejected as rejected:
+            log.warning("signature rejected: %s", rejected.cause)
+            return _SIGNATURE_REJECTED
+
+    def _cancel(self, ledger: Ledger, request: TicketRefundRequest, verified: Verified, now: datetime) -> ApiResult:
+        """Inside the transaction; may run again from the start. SignatureRejected rolls everything back."""
+        cancellation = read_cancellation(request)
+        self._claim(ledger, verified, cancellation.order_number)
+        order = ledger.lock_order(cancellation.order_number)
+        if order is None:
+            return _REFUSALS[Refusal.ORDER_NOT_FOUND]
+        recorded = ledger.find_refund(order.order_number, cancellation.set_hash)
+        if recorded is not None:
+            return _cancelled(recorded)
+        paid, refunded = ledger.paid(order.order_number), ledger.refunded(order.order_number)
+        refusal = judge(order, paid, refunded, cancellation, now)
+        if refusal is not None:
+            return _REFUSALS[refusal]
+        origin = self.origin()
+        refund = Refund(
+            order_number=order.order_number,
+            refund_id=str(uuid.uuid4()),
+            set_hash=cancellation.set_hash,
+            items={passenger_id: paid[passenger_id] for passenger_id in sorted(cancellation.passenger_ids)},
+            currency=order.currency,
+            reason=cancellation.reason,
+            decided_at=now,
+            source=origin.source,
+            kid=verified.kid,
+            request_id=origin.request_id,
+        )
+        ledger.record(refund, closes_order=paid.keys() == refunded | cancellation.passenger_ids)
+        return _cancelled(refund.refund_id)
+
+    def _claim(self, ledger: Ledger, verified: Verified, order_number: str) -> None:
+        if verified.nonce is None or ledger.claim_nonce(verified.nonce, order_number):
+            return
+        if self.enforce_nonce:
+            raise SignatureRejected("nonce used for something else")
+        log.warning("nonce used for something else: observed, not enforced")
+
+
+def _log_skipped(problems: list[str], ignored: dict[str, str]) -> None:
+    """Why a member is missing that the client did send: what .NET never told anyone."""
+    for member in (problem.removesuffix(" is missing") for problem in problems):
+        if member in ignored:
+            log.warning("%s is missing because it was skipped: %s", member, ignored[member])
+
+
+def _invalid(problems: list[str]) -> ApiResult:
+    return ApiResult(Code.INVALID_REQUEST, f"Invalid request: {'; '.join(problems)}")
+
+
+def _cancelled(refund_id: str) -> ApiResult:
+    return ApiResult(Code.OK, "Cancelled", refund_id)

@@ -1,0 +1,107 @@
+"""Fakes of the ports: a ledger in memory that commits and rolls back, and a clock that stands still."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
+
+from refund_api.domain import BOOKED, CANCELLED, CHINA, Nonce, Order, Refund
+from refund_api.ports import Ledger, LedgerUnavailable, Origin
+from refund_api.signature import sign_legacy
+from xml_contracts.refund import Terminal, TicketRefundRequest
+
+T = TypeVar("T")
+
+SECRET = b"a shared secret of thirty-two b."
+NOW = datetime(2026, 11, 23, 8, 10, 22, tzinfo=UTC)
+ORDER = "CTT20261123011807591"
+ALICE = "3288010f-2d18-4900-890e-68025c5c3130"
+BOB = "6f9619ff-8b86-4d11-b42d-00c04fc964ff"
+STRANGER = "00000000-0000-4000-8000-000000000000"
+FAR_DAY = NOW.astimezone(CHINA).date() + timedelta(days=31)
+
+
+@dataclass
+class FakeLedger:
+    """The Ledger port on dictionaries."""
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    passengers: dict[str, dict[str, int]] = field(default_factory=dict)
+    refunds: list[Refund] = field(default_factory=list)
+    nonces: dict[str, str] = field(default_factory=dict)
+
+    def claim_nonce(self, nonce: Nonce, order_number: str) -> bool:
+        return self.nonces.setdefault(nonce.value, nonce.fingerprint) == nonce.fingerprint
+
+    def lock_order(self, order_number: str) -> Order | None:
+        return self.orders.get(order_number)
+
+    def find_refund(self, order_number: str, set_hash: str) -> str | None:
+        for refund in self.refunds:
+            if (refund.order_number, refund.set_hash) == (order_number, set_hash):
+                return refund.refund_id
+        return None
+
+    def paid(self, order_number: str) -> Mapping[str, int]:
+        return self.passengers[order_number]
+
+    def refunded(self, order_number: str) -> Set[str]:
+        return {p for refund in self.refunds if refund.order_number == order_number for p in refund.items}
+
+    def record(self, refund: Refund, *, closes_order: bool) -> None:
+        self.refunds.append(refund)
+        if closes_order:
+            old = self.orders[refund.order_number]
+            self.orders[refund.order_number] = Order(old.order_number, old.train_date, CANCELLED, old.currency)
+
+
+@dataclass
+class FakeUnitOfWork:
+    """Commits when the work returns, rolls back when it raises; `away` stands for a database that is not there."""
+
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+    away: bool = False
+
+    def run(self, work: Callable[[Ledger], T]) -> T:
+        if self.away:
+            raise LedgerUnavailable("the database is away")
+        draft = copy.deepcopy(self.ledger)
+        result = work(draft)
+        self.ledger = draft
+        return result
+
+
+def ledger_with_order(train_date: date = FAR_DAY, state: str = BOOKED) -> FakeLedger:
+    """One order with two passengers."""
+    order = Order(ORDER, train_date, state, "CNY")
+    return FakeLedger({ORDER: order}, {ORDER: {ALICE: 55350, BOB: 27650}})
+
+
+def origin() -> Origin:
+    return Origin("192.0.2.7", "request-1")
+
+
+def signed(
+    order_number: str | None = ORDER,
+    ids: str | None = ALICE,
+    *,
+    reason: str | None = "plans changed",
+    at: datetime = NOW,
+    random: int = 12345,
+    terminal: int = 1,
+    secret: bytes = SECRET,
+) -> TicketRefundRequest:
+    """A request whose signature holds."""
+    time_stamp = at.strftime("%Y%m%d%H%M%S")
+    return TicketRefundRequest(
+        terminal=Terminal(terminal) if terminal == 1 else terminal,
+        time_stamp=time_stamp,
+        random=random,
+        sign=sign_legacy(secret, random=random, time_stamp=time_stamp, terminal=terminal),
+        order_number=order_number,
+        refund_passanger_ids=ids,
+        refund_reason=reason,
+    )

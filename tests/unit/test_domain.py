@@ -1,0 +1,61 @@
+"""The rules of a cancellation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from refund_api.domain import Cancellation, Order, Refusal, judge
+from tests.fakes import ALICE, BOB, NOW, STRANGER
+
+PAID = {ALICE: 55350, BOB: 27650}
+ORDER = Order("CTT1", date(2026, 12, 25), "booked", "CNY")
+BOTH = Cancellation("CTT1", frozenset({ALICE, BOB}), None)
+
+
+def test_a_booked_order_far_ahead_may_be_cancelled() -> None:
+    assert judge(ORDER, PAID, set(), BOTH, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "refusal"),
+    [
+        # The train goes on 25 December in China; day 31 before it is 24 November there, which begins at 16:00 UTC.
+        (datetime(2026, 11, 24, 15, 59, 59, tzinfo=UTC), None),
+        (datetime(2026, 11, 24, 16, 0, 0, tzinfo=UTC), Refusal.DEPARTS_WITHIN_30_DAYS),
+        (datetime(2026, 11, 24, 16, 0, 1, tzinfo=UTC), Refusal.DEPARTS_WITHIN_30_DAYS),
+        (datetime(2027, 1, 1, tzinfo=UTC), Refusal.DEPARTS_WITHIN_30_DAYS),
+    ],
+)
+def test_the_30_days_are_counted_in_dates_of_china(now: datetime, refusal: Refusal | None) -> None:
+    assert judge(ORDER, PAID, set(), BOTH, now) is refusal
+
+
+@pytest.mark.parametrize(
+    ("wanted", "refunded", "state", "train_date", "refusal"),
+    [
+        ({ALICE, STRANGER}, {ALICE}, "ticketed", NOW.date(), Refusal.PASSENGER_NOT_IN_ORDER),
+        ({ALICE, BOB}, {ALICE}, "ticketed", NOW.date(), Refusal.ALREADY_CANCELLED),
+        ({BOB}, {ALICE}, "ticketed", NOW.date(), Refusal.ORDER_NOT_CANCELLABLE),
+        ({BOB}, {ALICE}, "booked", NOW.date(), Refusal.DEPARTS_WITHIN_30_DAYS),
+    ],
+)
+def test_the_questions_are_asked_in_the_order_of_the_contract(
+    wanted: set[str], refunded: set[str], state: str, train_date: date, refusal: Refusal
+) -> None:
+    order = replace(ORDER, state=state, train_date=train_date)
+    assert judge(order, PAID, refunded, Cancellation("CTT1", frozenset(wanted), None), NOW) is refusal
+
+
+def test_the_set_hash_depends_on_the_set_alone() -> None:
+    assert Cancellation("a", frozenset({ALICE, BOB}), "x").set_hash == BOTH.set_hash
+    assert Cancellation("a", frozenset({ALICE}), None).set_hash != BOTH.set_hash
+
+
+def test_a_leap_day_and_the_last_year_of_the_calendar_do_not_break_the_rule() -> None:
+    assert judge(replace(ORDER, train_date=date(9999, 12, 31)), PAID, set(), BOTH, NOW) is None
+    on_leap_day = datetime(2028, 2, 29, 12, tzinfo=UTC)
+    order = replace(ORDER, train_date=on_leap_day.date() + timedelta(days=31))
+    assert judge(order, PAID, set(), BOTH, on_leap_day) is None
