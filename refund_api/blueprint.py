@@ -58,7 +58,7 @@ def make_blueprint(
             header("HTTP_X_REQUESTED_WITH"),
         )
 
-    def cancel_order(path: str) -> Response:
+    def cancel_order(path: str = "") -> Response:  # nothing depends on how the path was spelled
         require_action(request.environ)
         chosen = negotiated()
         bound = read_bound(chosen, read_body(request.environ))
@@ -81,7 +81,8 @@ def make_blueprint(
 def _add_any_method_rule(app: App, endpoint: str, view: Callable[[str], Response]) -> None:
     """Past Flask's add_url_rule, which knows no rule for every method and answers OPTIONS by itself."""
     app.url_map.converters["cancel_path"] = _CancelPath
-    app.url_map.add(Rule("/<cancel_path:path>", endpoint=endpoint, merge_slashes=False))
+    for rule in ("/api/order/cancel", "/<cancel_path:path>"):  # the usual spelling is matched faster as it is
+        app.url_map.add(Rule(rule, endpoint=endpoint, merge_slashes=False))
     app.view_functions[endpoint] = view
 
 

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final
 
 from xml_contracts.refund import Terminal, TicketRefundRequest
 
 from .domain import Cancellation
 from .media import Bound
-from .signature import TIME_STAMP_FORMAT
+from .signature import read_time_stamp
 
 MAX_ORDER_NUMBER: Final = 64
 MAX_REASON: Final = 500
 MAX_PASSENGERS: Final = 64
 
 _TERMINALS = frozenset(int(terminal) for terminal in Terminal)
-_TIME_STAMP = re.compile(r"[0-9]{14}")
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # PostgreSQL takes no NUL, UTF-8 no lone surrogate
 
@@ -78,10 +76,8 @@ def _are_passenger_ids(text: str | None) -> bool:
 
 
 def _is_time_stamp(text: str | None) -> bool:
-    if text is None or not _TIME_STAMP.fullmatch(text):
-        return False
     try:
-        datetime.strptime(text, TIME_STAMP_FORMAT)
+        read_time_stamp(text or "")
     except ValueError:
         return False
     return True

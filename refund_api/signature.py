@@ -18,11 +18,14 @@ from xml_contracts.refund import TicketRefundRequest
 
 from .domain import Nonce
 
-TIME_STAMP_FORMAT: Final = "%Y%m%d%H%M%S"
 LEGACY: Final = "legacy"
 SCHEMES: Final = (LEGACY,)
 
 _PATH = "/api/order/cancel"  # constant: the spelling that arrived must not change what is signed
+TIME_STAMP_FORMAT: Final = "%Y%m%d%H%M%S"
+"""For strftime; `read_time_stamp` reads."""
+
+_TIME_STAMP = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})")
 _LEGACY_SIGN = re.compile(r"[0-9A-Fa-f]{64}")
 _NONCE_MARGIN = timedelta(seconds=60)
 
@@ -117,11 +120,20 @@ def _read_time(kid: str, entry: dict[str, Any], name: str) -> datetime | None:
     return time
 
 
+def read_time_stamp(text: str) -> datetime:
+    """`yyyyMMddHHmmss`, UTC; ValueError. Not strptime, which takes 13 digits, or wide ones, for a time."""
+    match = _TIME_STAMP.fullmatch(text)
+    if match is None:
+        raise ValueError("not 14 digits")
+    year, month, day, hour, minute, second = map(int, match.groups())
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+
+
 def sign_legacy(secret: bytes, *, random: int, time_stamp: str, terminal: int) -> str:
     """HMAC-SHA256 (hex) over the MD5 (hex) of the legacy string; nothing of the order is in it."""
     canonical = f"random={random}&timestamp={time_stamp}&terminal={terminal}"
     digest = hashlib.md5(canonical.encode(), usedforsecurity=False).hexdigest()
-    return hmac.new(secret, digest.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, digest.encode(), "sha256").hex()
 
 
 def canonical_v2(request: TicketRefundRequest, kid: str) -> bytes:
@@ -175,7 +187,7 @@ class Verifier:
             return sign_legacy(key.secret, random=request.random, time_stamp=time_stamp, terminal=terminal)
 
         key = self._active_key(self._matching_keys(LEGACY, sign.lower(), mac), terminal, now)
-        signed_at = datetime.strptime(time_stamp, TIME_STAMP_FORMAT).replace(tzinfo=UTC)
+        signed_at = read_time_stamp(time_stamp)
         if abs(now - signed_at) > self.tolerance:
             raise SignatureRejected("outside the tolerance")
         value = hashlib.sha256(f"L|{terminal}|{time_stamp}|{request.random}".encode()).hexdigest()

@@ -5,6 +5,7 @@ Anything that is not RFC 8259 is a DocumentError; the legacy's lenient grammar i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ _ESCAPES: Final = {
     **{code: f"\\u{code:04x}" for code in (*range(0x20), 0x85, 0x2028, 0x2029)},
     **{ord(char): "\\" + letter for char, letter in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)},
 }
+
+_ESCAPED: Final = re.compile(r'["\\\x00-\x1f\x85\u2028\u2029]')
 
 _STOP: Final = "a number out of range, or nested too deeply"
 
@@ -109,4 +112,4 @@ def _literal(value: str | int | None) -> str:
 
 
 def _quoted(text: str) -> str:
-    return f'"{text.translate(_ESCAPES)}"'
+    return f'"{text.translate(_ESCAPES) if _ESCAPED.search(text) else text}"'
