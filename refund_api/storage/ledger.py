@@ -1,0 +1,110 @@
+"""The ledger in SQL, on one connection inside one transaction.
+
+The statements are built once; what a request adds is parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from datetime import UTC, datetime
+
+from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..domain import CANCELLED, Nonce, Order, Refund
+from ..ports import Clock
+from .tables import orders, passenger, refund, refund_item, refund_outbox, request_nonce
+
+_ORDER: BindParameter[str] = bindparam("order_number")
+
+# On PostgreSQL the second of two racing nonces waits here for the first to commit.
+_INSERT_NONCE = {
+    "postgresql": postgresql.insert(request_nonce).on_conflict_do_nothing(index_elements=["nonce"]),
+    "sqlite": sqlite.insert(request_nonce).on_conflict_do_nothing(index_elements=["nonce"]),
+}
+_NONCE_FINGERPRINT = select(request_nonce.c.fingerprint).where(request_nonce.c.nonce == bindparam("nonce"))
+_LOCK_ORDER = (
+    select(orders.c.order_number, orders.c.train_date, orders.c.state, orders.c.currency)
+    .where(orders.c.order_number == _ORDER)
+    .with_for_update()
+)
+_FIND_REFUND = select(refund.c.refund_id).where(
+    refund.c.order_number == _ORDER, refund.c.set_hash == bindparam("set_hash")
+)
+_PAID = select(passenger.c.passenger_id, passenger.c.paid_minor).where(passenger.c.order_number == _ORDER)
+_REFUNDED = select(refund_item.c.passenger_id).where(refund_item.c.order_number == _ORDER)
+_INSERT_REFUND = insert(refund)
+_INSERT_ITEM = insert(refund_item)
+_INSERT_OUTBOX = insert(refund_outbox)
+_SET_STATE = (
+    update(orders)
+    .where(orders.c.order_number == bindparam("this_order"))
+    .values(state=bindparam("state"), updated_at=bindparam("updated_at"))
+)
+
+
+def utc_now() -> datetime:
+    """The time now, aware, UTC."""
+    return datetime.now(UTC)
+
+
+class SqlLedger:
+    """ports.Ledger on a connection whose transaction somebody else ends."""
+
+    def __init__(self, connection: Connection, clock: Clock = utc_now) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def claim_nonce(self, nonce: Nonce, order_number: str) -> bool:
+        row = {
+            "nonce": nonce.value,
+            "fingerprint": nonce.fingerprint,
+            "order_number": order_number,
+            "expires_at": nonce.expires_at,
+        }
+        statement = _INSERT_NONCE[self._connection.dialect.name]
+        if self._connection.execute(statement, row, execution_options={"preserve_rowcount": True}).rowcount == 1:
+            return True
+        # None when the purge came in between: then it had expired, and is nobody's.
+        found = self._connection.scalar(_NONCE_FINGERPRINT, {"nonce": nonce.value})
+        return bool(found == nonce.fingerprint)
+
+    def lock_order(self, order_number: str) -> Order | None:
+        row = self._connection.execute(_LOCK_ORDER, {"order_number": order_number}).one_or_none()
+        return None if row is None else Order(*row)
+
+    def find_refund(self, order_number: str, set_hash: str) -> str | None:
+        found: str | None = self._connection.scalar(_FIND_REFUND, {"order_number": order_number, "set_hash": set_hash})
+        return found
+
+    def paid(self, order_number: str) -> Mapping[str, int]:
+        rows = self._connection.execute(_PAID, {"order_number": order_number})
+        return {row.passenger_id: row.paid_minor for row in rows}
+
+    def refunded(self, order_number: str) -> Set[str]:
+        return frozenset(self._connection.scalars(_REFUNDED, {"order_number": order_number}))
+
+    def record(self, refund: Refund, *, closes_order: bool) -> None:
+        now = self._clock()
+        key = {"order_number": refund.order_number, "refund_id": refund.refund_id}
+        self._connection.execute(
+            _INSERT_REFUND,
+            key
+            | {
+                "set_hash": refund.set_hash,
+                "amount_minor": refund.amount_minor,
+                "currency": refund.currency,
+                "reason": refund.reason,
+                "recorded_at": now,
+                "decided_at": refund.decided_at,
+                "source": refund.source,
+                "kid": refund.kid,
+                "request_id": refund.request_id,
+            },
+        )
+        items = [key | {"passenger_id": one, "amount_minor": amount} for one, amount in sorted(refund.items.items())]
+        self._connection.execute(_INSERT_ITEM, items)
+        self._connection.execute(_INSERT_OUTBOX, key | {"state": "new", "attempts": 0, "next_try_at": now})
+        if closes_order:
+            row = {"this_order": refund.order_number, "state": CANCELLED, "updated_at": now}
+            self._connection.execute(_SET_STATE, row)

@@ -1,0 +1,1 @@
+"""One revision a file: NNNN_what_it_does.py."""

@@ -1,0 +1,94 @@
+"""The schema of a database: bring it up to this code's revision, or say what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from ..ports import LedgerUnavailable
+from .budget import Budget
+from .tables import metadata
+from .unit_of_work import read, write
+
+_UPGRADING = Budget(statement=3600, whole=3600)
+_CHECKING = Budget(lock=1, statement=2, whole=2)
+_SERVER = text(
+    "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', current_setting('server_encoding')"
+)
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration; commands that look at a database need the connection."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    config.attributes["connection"] = connection
+    return config
+
+
+@cache
+def head() -> str:
+    """The revision this code needs."""
+    revision = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    assert revision is not None
+    return revision
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the schema to head(), in one transaction. LedgerUnavailable: out of reach, or busy."""
+    if current(engine) == head():
+        return
+    try:
+        write(engine, lambda connection: command.upgrade(alembic_config(connection), "head"), _UPGRADING)
+    except (DBAPIError, CommandError):
+        if current(engine) != head():  # else another upgrade was faster, and its tables were in the way of ours
+            raise
+
+
+def current(engine: Engine) -> str | None:
+    """The revision of the database; None before the first upgrade. LedgerUnavailable."""
+    return read(engine, _revision)
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def check(engine: Engine) -> list[str]:
+    """What keeps the service from working on this database, a sentence each; empty when nothing does."""
+    try:
+        return read(engine, lambda connection: [*_writable(connection), *_migrated(connection)], _CHECKING)
+    except LedgerUnavailable as error:
+        return [f"the database cannot be used: {error}"]
+
+
+def _writable(connection: Connection) -> list[str]:
+    if connection.dialect.name == "sqlite":
+        path = Path(connection.engine.url.database or "")
+        return [f"not writable: {one}" for one in (path, path.parent) if not os.access(one, os.W_OK)]
+    read_only, encoding = connection.execute(_SERVER).one()
+    problems = ["the database is read only: a standby, or made so"] if read_only else []
+    if encoding != "UTF8":
+        problems.append(f"the encoding of the database is {encoding}, this code needs UTF8")
+    return problems
+
+
+def _migrated(connection: Connection) -> list[str]:
+    found = _revision(connection)
+    if found is not None and found > head():
+        return [f"the database is at revision {found}, this code knows {head()} at most: it needs the newer code"]
+    if found != head():
+        upgrading = "run `flask --app app db upgrade`"
+        return [f"the database is at revision {found}, this code needs {head()}: {upgrading}"]
+    missing = metadata.tables.keys() - set(inspect(connection).get_table_names())
+    return [f"the database is at revision {found} but lacks the table {name}" for name in sorted(missing)]

@@ -1,0 +1,100 @@
+"""A migrated database a test: on SQLite, and on PostgreSQL at both isolation levels the ledger must hold at."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+
+from refund_api.storage.engine import make_engine
+from refund_api.storage.schema import upgrade
+from tests.postgres import fresh_database, own_server, postgres_server
+
+THREADS = 8
+KINDS = ("sqlite", "READ COMMITTED", "SERIALIZABLE")
+
+
+@contextmanager
+def opened(url: str, *, threads: int = THREADS) -> Iterator[Engine]:
+    engine = make_engine(url, threads=threads)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(server: str) -> Iterator[str]:
+    with fresh_database(server) as url:
+        with opened(url) as engine:
+            upgrade(engine)
+        yield make_url(url).database or ""
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "ledger.db"
+    with opened(f"sqlite:///{path}") as engine:
+        upgrade(engine)
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'ledger.db')}"
+
+
+@pytest.fixture
+def sqlite_engine(sqlite_url: str) -> Iterator[Engine]:
+    with opened(sqlite_url) as engine:
+        yield engine
+
+
+@pytest.fixture
+def postgres_url(server: str, postgres_template: str) -> Iterator[str]:
+    with fresh_database(server, template=postgres_template) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_engine(postgres_url: str) -> Iterator[Engine]:
+    with opened(postgres_url) as engine:
+        yield engine
+
+
+@pytest.fixture(params=KINDS)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    if request.param == "sqlite":
+        lite: Engine = request.getfixturevalue("sqlite_engine")
+        return lite
+    postgres: Engine = request.getfixturevalue("postgres_engine")
+    return postgres.execution_options(isolation_level=request.param)
+
+
+@pytest.fixture(params=("sqlite", "postgres"))
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database that was never migrated."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.db"
+    else:
+        with fresh_database(request.getfixturevalue("server")) as url:
+            yield url
+
+
+@pytest.fixture
+def own_engine() -> Iterator[Engine]:
+    """A migrated database on a server of the test's own, whose settings it may spoil."""
+    with own_server() as url, opened(url) as engine:
+        upgrade(engine)
+        yield engine

@@ -1,0 +1,118 @@
+"""Orders to cancel, a cancellation as the handler does it, and what the ledger holds afterwards."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy import Engine, Table, func, insert, select
+
+from refund_api.domain import BOOKED, Cancellation, Nonce, Refund, Refusal, judge
+from refund_api.ports import Ledger
+from refund_api.storage.tables import metadata, orders, passenger, refund, refund_item, refund_outbox
+
+T = TypeVar("T")
+
+NOW = datetime(2026, 11, 23, 8, 10, 22, 123456, tzinfo=UTC)
+ORDER = "CTT20261123011807591"
+ALICE = "3288010f-2d18-4900-890e-68025c5c3130"
+BOB = "6f9619ff-8b86-4d11-b42d-00c04fc964ff"
+CAROL = "9f0e5f3c-0a52-4f7e-8f0a-2f1d4b6c8e01"
+
+
+def book(
+    engine: Engine, order_number: str = ORDER, passengers: Iterable[str] = (ALICE, BOB), *, state: str = BOOKED
+) -> None:
+    """An order that may be cancelled; every passenger paid 100."""
+    order = {"order_number": order_number, "train_date": date(2027, 6, 1), "state": state, "currency": "CNY"}
+    with engine.begin() as connection:
+        connection.execute(insert(orders), order | {"updated_at": NOW})
+        for one in passengers:
+            row = {"order_number": order_number, "passenger_id": one, "paid_minor": 100}
+            connection.execute(insert(passenger), row)
+
+
+def a_nonce(value: str = "1", fingerprint: str = "a") -> Nonce:
+    return Nonce(value * 64, fingerprint * 64, NOW + timedelta(minutes=6))
+
+
+def a_refund(passengers: Iterable[str] = (ALICE,), order_number: str = ORDER) -> Refund:
+    wanted = Cancellation(order_number, frozenset(passengers), None)
+    return Refund(
+        order_number=order_number,
+        refund_id=str(uuid.uuid4()),
+        set_hash=wanted.set_hash,
+        items=dict.fromkeys(wanted.passenger_ids, 100),
+        currency="CNY",
+        reason="plans changed é",
+        decided_at=NOW,
+        source="192.0.2.7",
+        kid="legacy",
+        request_id="request-1",
+    )
+
+
+def cancel(ledger: Ledger, passengers: Iterable[str] = (ALICE,), order_number: str = ORDER) -> str | Refusal:
+    """The refund's number, new or old, or why not: the middle of design §5."""
+    wanted = Cancellation(order_number, frozenset(passengers), None)
+    order = ledger.lock_order(order_number)
+    if order is None:
+        return Refusal.ORDER_NOT_FOUND
+    recorded = ledger.find_refund(order_number, wanted.set_hash)
+    if recorded is not None:
+        return recorded
+    paid, refunded = ledger.paid(order_number), ledger.refunded(order_number)
+    refusal = judge(order, paid, refunded, wanted, NOW)
+    if refusal is not None:
+        return refusal
+    new = a_refund(passengers, order_number)
+    ledger.record(new, closes_order=paid.keys() == refunded | wanted.passenger_ids)
+    return new.refund_id
+
+
+def count(engine: Engine, table: Table) -> int:
+    with engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
+def violations(engine: Engine) -> list[str]:
+    """What the audit of reliability §3.6 would find."""
+    found = []
+    with engine.connect() as connection:
+        rows = {table.name: connection.execute(select(table)).mappings().all() for table in metadata.sorted_tables}
+    refunds = {row["refund_id"]: row for row in rows[refund.name]}
+    for refund_id, row in refunds.items():
+        items = [item for item in rows[refund_item.name] if item["refund_id"] == refund_id]
+        if not items or row["amount_minor"] != sum(item["amount_minor"] for item in items):
+            found.append(f"{refund_id} is not the sum of its items")
+    if {row["refund_id"] for row in rows[refund_outbox.name]} != refunds.keys():
+        found.append("refunds and outbox differ")
+    paid = {(row["order_number"], row["passenger_id"]) for row in rows[passenger.name]}
+    refunded = [(row["order_number"], row["passenger_id"]) for row in rows[refund_item.name]]
+    if len(set(refunded)) != len(refunded) or not paid >= set(refunded):
+        found.append("a passenger twice, or a stranger")
+    for row in rows[orders.name]:
+        of_order = {pair for pair in paid if pair[0] == row["order_number"]}
+        if (row["state"] == "cancelled") != (of_order <= set(refunded)):
+            found.append(f"{row['order_number']} is {row['state']}")
+    return found
+
+
+def at_once(works: Iterable[Callable[[], T]]) -> list[T | Exception]:
+    """Run all of them in threads that start together; what each returned or raised."""
+    listed = list(works)
+    start = threading.Barrier(len(listed))
+
+    def run(work: Callable[[], T]) -> T | Exception:
+        start.wait()
+        try:
+            return work()
+        except Exception as error:
+            return error
+
+    with ThreadPoolExecutor(len(listed)) as pool:
+        return list(pool.map(run, listed))

@@ -1,0 +1,75 @@
+"""URLs as people write them, and what make_engine makes of them."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from refund_api.storage.engine import forget_inherited, make_engine
+
+
+def arguments(engine: Engine) -> dict[str, Any]:
+    """What psycopg is called with."""
+    _, found = engine.dialect.create_connect_args(engine.url)
+    return dict(found)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_spelling_of_postgresql_is_psycopg(scheme: str) -> None:
+    engine = make_engine(f"{scheme}://u:p@h:5433/db", threads=3)
+    assert engine.url.drivername == "postgresql+psycopg"
+    found = arguments(engine)
+    assert {name: found[name] for name in ("host", "port", "user", "password", "dbname")} == {
+        "host": "h",
+        "port": 5433,
+        "user": "u",
+        "password": "p",
+        "dbname": "db",
+    }
+    assert engine.pool.size() == 3  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@h1:5432,h2:5433/db",
+        "postgresql://u:p@h1:5432,h2:5433/db?target_session_attrs=read-write",
+        "postgresql://u:p@/db?host=h1:5432&host=h2:5433",
+    ],
+)
+def test_several_hosts_are_kept(url: str) -> None:
+    found = arguments(make_engine(url, threads=1))
+    assert (found["host"], found["port"], found["dbname"]) == ("h1,h2", "5432,5433", "db")
+
+
+def test_an_unknown_database_is_refused_without_its_password() -> None:
+    with pytest.raises(ValueError, match="neither sqlite nor postgresql") as caught:
+        make_engine("mysql://u:secret@h/db", threads=1)
+    assert "secret" not in str(caught.value)
+
+
+def test_inherited_connections_are_left_alone_and_kept_open(sqlite_engine: Engine) -> None:
+    with sqlite_engine.connect() as connection:
+        before = sqlite_engine.pool
+        forget_inherited(weakref.ref(sqlite_engine))
+        assert sqlite_engine.pool is not before
+        assert connection.scalar(text("SELECT 1")) == 1
+    before.dispose()
+
+
+def test_an_engine_that_is_gone_needs_no_forgetting() -> None:
+    engine = make_engine("postgresql://h.invalid/db", threads=1)
+    reference = weakref.ref(engine)
+    del engine
+    gc.collect()
+    forget_inherited(reference)
+    assert reference() is None
+
+
+def test_nothing_is_opened_before_it_is_used() -> None:
+    engine = make_engine("postgresql://h.invalid/db", threads=1)
+    assert engine.pool.checkedin() == 0  # type: ignore[attr-defined]

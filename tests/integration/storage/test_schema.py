@@ -1,0 +1,216 @@
+"""The schema: migrations and tables say the same, on both engines, and check says what is missing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError
+from sqlalchemy import CheckConstraint, Engine, ForeignKeyConstraint, UniqueConstraint, inspect, text
+
+from refund_api.storage import schema
+from refund_api.storage.engine import make_engine
+from refund_api.storage.tables import metadata
+from tests.postgres import execute, fresh_database
+
+from .conftest import opened
+from .given import book
+from .test_unit_of_work import ROOT
+
+TABLES = {"orders", "passenger", "refund", "refund_item", "refund_outbox", "request_nonce"}
+
+
+def test_the_migrations_make_what_the_tables_declare(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_migrations_make_the_declared_checks_collations_and_types(empty_url: str, tmp_path: Path) -> None:
+    """What autogenerate does not compare, compared by building the tables both ways."""
+    with opened(empty_url) as engine:
+        schema.upgrade(engine)
+        migrated = _described(engine)
+        with engine.begin() as connection:
+            command.downgrade(schema.alembic_config(connection), "base")
+        assert set(inspect(engine).get_table_names()) == {"alembic_version"}
+        metadata.create_all(engine)
+        assert _described(engine) == migrated
+
+
+def _described(engine: Engine) -> dict[str, object]:
+    found = inspect(engine)
+    return {
+        name: (
+            [(column["name"], str(column["type"]), column["nullable"]) for column in found.get_columns(name)],
+            sorted((check["name"] or "", check["sqltext"]) for check in found.get_check_constraints(name)),
+            found.get_pk_constraint(name),
+            sorted(found.get_foreign_keys(name), key=str),
+            sorted(found.get_unique_constraints(name), key=str),
+            sorted(found.get_indexes(name), key=str),
+        )
+        for name in sorted(TABLES)
+    }
+
+
+def test_an_upgrade_is_harmless_to_repeat(empty_url: str) -> None:
+    with opened(empty_url) as engine:
+        assert schema.current(engine) is None
+        schema.upgrade(engine)
+        assert schema.current(engine) == schema.head() == "0001"
+        book(engine)
+        schema.upgrade(engine)
+        assert schema.check(engine) == []
+
+
+def test_two_upgrades_at_once_make_one_schema(empty_url: str) -> None:
+    code = (
+        "import sys; from refund_api.storage import engine, schema; "
+        "one = engine.make_engine(sys.argv[1], threads=1); schema.current(one); input(); schema.upgrade(one)"
+    )
+    children = [
+        subprocess.Popen([sys.executable, "-c", code, empty_url], cwd=ROOT, stdin=subprocess.PIPE) for _ in range(3)
+    ]
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write(b"go\n")
+        child.stdin.flush()
+    for child in children:
+        child.communicate()
+    assert [child.returncode for child in children] == [0, 0, 0]
+    with opened(empty_url) as engine:
+        assert schema.check(engine) == []
+        with engine.connect() as connection:
+            assert connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
+
+
+def test_an_upgrade_that_finds_another_was_faster_is_content(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def be_late(config: object, revision: str) -> None:
+        monkeypatch.undo()
+        schema.upgrade(other)
+        raise CommandError("its tables are in the way")
+
+    with fresh_database(server) as url, opened(url) as engine, opened(url) as other:
+        monkeypatch.setattr(command, "upgrade", be_late)
+        schema.upgrade(engine)
+        assert schema.check(engine) == []
+
+
+def test_an_upgrade_that_fails_leaves_nothing_behind(empty_url: str) -> None:
+    with opened(empty_url) as engine:
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE request_nonce (nonce TEXT)"))  # the last one to be made
+        with pytest.raises(Exception, match="request_nonce"):
+            schema.upgrade(engine)
+        assert schema.current(engine) is None
+        assert inspect(engine).get_table_names() == ["request_nonce"]
+
+
+def test_check_says_which_command_brings_an_old_database_up_to_date(empty_url: str) -> None:
+    with opened(empty_url) as engine:
+        (problem,) = schema.check(engine)
+    assert problem == ("the database is at revision None, this code needs 0001: run `flask --app app db upgrade`")
+
+
+def test_check_says_that_the_code_is_older_than_the_database(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert schema.check(engine) == [
+        "the database is at revision 9999, this code knows 0001 at most: it needs the newer code"
+    ]
+    with pytest.raises(CommandError):
+        schema.upgrade(engine)
+
+
+def test_check_names_a_table_that_is_missing(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE request_nonce"))
+    assert schema.check(engine) == ["the database is at revision 0001 but lacks the table request_nonce"]
+
+
+def test_check_says_that_a_database_is_out_of_reach() -> None:
+    engine = make_engine("postgresql://postgres@/nowhere?host=/nonexistent", threads=1)
+    (problem,) = schema.check(engine)
+    assert problem.startswith("the database cannot be used: connection")
+
+
+def test_check_says_that_a_database_is_read_only(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        database = psycopg.sql.Identifier(connection.info.dbname)
+    execute(postgres_url, psycopg.sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(database))
+    with opened(postgres_url) as engine:
+        assert schema.check(engine) == ["the database is read only: a standby, or made so"]
+
+
+def test_check_says_that_a_file_cannot_be_written(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anything
+    path = Path(sqlite_engine.url.database or "")
+    assert schema.check(sqlite_engine) == [f"not writable: {path}", f"not writable: {path.parent}"]
+
+
+def test_check_says_that_the_encoding_is_wrong(server: str) -> None:
+    with fresh_database(server) as url:
+        database = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+        other = psycopg.sql.Identifier(f"{database}_ascii")
+        create = "CREATE DATABASE {} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        execute(url, psycopg.sql.SQL(create).format(other))
+        try:
+            with opened(url.replace(str(database), f"{database}_ascii")) as engine:
+                assert schema.check(engine)[0] == ("the encoding of the database is SQL_ASCII, this code needs UTF8")
+        finally:
+            execute(url, psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(other))
+
+
+def test_a_new_revision_can_be_written(engine: Engine, tmp_path: Path) -> None:
+    with engine.connect() as connection:
+        config = schema.alembic_config(connection)
+        versions = Path(schema.__file__).with_name("migrations") / "versions"
+        config.set_main_option("version_locations", f"{versions}{os.pathsep}{tmp_path}")
+        command.revision(config, "add nothing", rev_id="0002", version_path=str(tmp_path), autogenerate=True)
+    written = (tmp_path / "0002_add_nothing.py").read_text()
+    assert 'revision = "0002"' in written.replace("'", '"')
+    assert "op." not in written.partition("def upgrade")[2].replace("op.batch", "")
+    compile(written, "0002", "exec")
+
+
+def test_every_key_starts_with_the_order_number_but_the_nonce() -> None:
+    assert metadata.tables.keys() == TABLES
+    for table in metadata.tables.values():
+        keys = [table.primary_key, *(c for c in table.constraints if isinstance(c, UniqueConstraint))]
+        first = "nonce" if table.name == "request_nonce" else "order_number"
+        assert [key.columns.keys()[0] for key in keys] == [first] * len(keys)
+        for key in (c for c in table.constraints if isinstance(c, ForeignKeyConstraint)):
+            assert key.column_keys[0] == "order_number"
+            assert key.elements[0].target_fullname.endswith(".order_number")
+
+
+def test_the_tables_use_nothing_that_distributed_sql_lacks() -> None:
+    for table in metadata.tables.values():
+        for column in table.columns:
+            assert column.server_default is None
+            assert column.default is None
+            assert column.autoincrement is not True
+            assert column.identity is None
+            assert column.computed is None
+        assert not any(index.unique for index in table.indexes)
+        for constraint in table.constraints:
+            assert not constraint.deferrable
+            assert constraint.name, "named, so that a later revision can change it"
+            kinds = {"PrimaryKeyConstraint", "UniqueConstraint", "ForeignKeyConstraint", "CheckConstraint"}
+            assert type(constraint).__name__ in kinds
+
+
+def test_money_is_never_negative() -> None:
+    money = [c for table in metadata.tables.values() for c in table.columns if c.name.endswith("_minor")]
+    assert len(money) == 3
+    for column in money:
+        assert str(column.type) == "BIGINT"
+        checks = [str(c.sqltext) for c in column.table.constraints if isinstance(c, CheckConstraint)]
+        assert f"{column.name} >= 0" in checks

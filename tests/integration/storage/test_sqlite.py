@@ -1,0 +1,254 @@
+"""What only SQLite does: one file, one writer, and a disk that may be full."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event, select, text
+from sqlalchemy.exc import DBAPIError
+
+from refund_api.domain import Nonce
+from refund_api.ports import Ledger, LedgerUnavailable
+from refund_api.storage import sqlite
+from refund_api.storage.budget import Verdict
+from refund_api.storage.engine import make_engine
+from refund_api.storage.sqlite import file_lock, journal
+from refund_api.storage.tables import refund
+from refund_api.storage.unit_of_work import SqlUnitOfWork, write
+
+from .conftest import opened
+from .given import ORDER, a_nonce, at_once, book, cancel, count
+from .test_unit_of_work import GENEROUS, ROOT, SMALL
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ((3, 40, 1), ("delete", "EXTRA")),
+        ((3, 44, 5), ("delete", "EXTRA")),
+        ((3, 44, 6), ("wal", "FULL")),
+        ((3, 45, 0), ("delete", "EXTRA")),
+        ((3, 50, 6), ("delete", "EXTRA")),
+        ((3, 50, 7), ("wal", "FULL")),
+        ((3, 51, 2), ("delete", "EXTRA")),
+        ((3, 51, 3), ("wal", "FULL")),
+        ((3, 52, 0), ("wal", "FULL")),
+    ],
+)
+def test_wal_is_used_only_where_its_reset_is_mended(version: tuple[int, int, int], expected: tuple[str, str]) -> None:
+    assert journal(version) == expected
+
+
+@pytest.mark.parametrize(("version", "mode", "synchronous"), [((3, 40, 1), "delete", 3), ((3, 51, 3), "wal", 2)])
+def test_every_connection_is_durable_and_keeps_the_foreign_keys(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], mode: str, synchronous: int
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    with opened(sqlite_url) as engine, engine.connect() as connection:
+        assert connection.scalar(text("PRAGMA journal_mode")) == mode
+        assert connection.scalar(text("PRAGMA synchronous")) == synchronous
+        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+
+
+def test_a_wal_that_cannot_be_left_is_refused(sqlite_url: str, sqlite_engine: Engine) -> None:
+    with sqlite3.connect(sqlite_engine.url.database or "", isolation_level=None) as other:
+        other.execute("PRAGMA journal_mode = wal")
+        other.execute("SELECT count(*) FROM orders")
+        with pytest.raises(LedgerUnavailable):
+            SqlUnitOfWork(sqlite_engine, budget=SMALL).run(cancel)
+    other.close()
+    assert SqlUnitOfWork(sqlite_engine).run(lambda ledger: ledger.lock_order(ORDER)) is None
+
+
+def test_a_journal_that_is_not_the_wanted_one_is_refused(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "journal", lambda version: ("unheard_of", "FULL"))
+    with pytest.raises(LedgerUnavailable, match="the journal is delete and cannot be made unheard_of"):
+        SqlUnitOfWork(sqlite_engine).run(cancel)
+
+
+def test_a_full_disk_is_unavailable_and_leaves_the_ledger_whole(sqlite_url: str) -> None:
+    with opened(sqlite_url, threads=1) as engine:
+        book(engine)
+        with engine.connect() as connection:
+            pages = connection.scalar(text("PRAGMA page_count"))
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+        def fill(ledger: Ledger) -> None:
+            cancel(ledger)
+            for number in range(10_000):
+                ledger.claim_nonce(_nonce(number), ORDER)
+
+        with pytest.raises(LedgerUnavailable, match="full"):
+            SqlUnitOfWork(engine).run(fill)
+        assert count(engine, refund) == 0
+        with engine.connect() as connection:
+            assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
+            connection.exec_driver_sql("PRAGMA max_page_count = 100000")
+        assert isinstance(SqlUnitOfWork(engine).run(cancel), str)
+
+
+def _nonce(number: int) -> Nonce:
+    return replace(a_nonce(), value=f"{number:064}")
+
+
+def test_a_read_only_database_is_unavailable_at_once(sqlite_engine: Engine) -> None:
+    book(sqlite_engine)
+
+    @event.listens_for(sqlite_engine, "checkout")
+    def make_read_only(driver: sqlite3.Connection, record: object, proxy: object) -> None:
+        driver.execute("PRAGMA query_only = 1")
+
+    with pytest.raises(LedgerUnavailable, match="readonly"):
+        SqlUnitOfWork(sqlite_engine).run(cancel)
+
+
+def test_a_writer_that_knows_nothing_of_the_file_lock_is_waited_for(sqlite_engine: Engine) -> None:
+    book(sqlite_engine)
+    with sqlite3.connect(sqlite_engine.url.database or "", isolation_level=None, check_same_thread=False) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerUnavailable, match="locked"):
+            SqlUnitOfWork(sqlite_engine, budget=SMALL).run(cancel)
+        threading.Timer(0.3, other.rollback).start()
+        assert isinstance(SqlUnitOfWork(sqlite_engine).run(cancel), str)
+    other.close()
+
+
+def test_a_transaction_that_has_only_read_keeps_other_writers_out_already(sqlite_engine: Engine) -> None:
+    other = sqlite3.connect(sqlite_engine.url.database or "", isolation_level=None, timeout=0, check_same_thread=False)
+
+    def work(ledger: Ledger) -> None:
+        ledger.lock_order(ORDER)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+
+    SqlUnitOfWork(sqlite_engine).run(work)
+    other.close()
+
+
+def test_the_lock_is_had_by_one_at_a_time_and_by_all_in_the_end(tmp_path: Path) -> None:
+    inside, turns = [], []
+
+    def enter() -> None:
+        for _ in range(20):
+            with file_lock(f"{tmp_path}/lock", 30):
+                inside.append(1)
+                assert len(inside) == 1
+                time.sleep(0.001)
+                inside.pop()
+                turns.append(1)
+
+    assert at_once([enter] * 6) == [None] * 6
+    assert len(turns) == 120
+
+
+def test_waiting_for_the_lock_ends_and_who_gave_up_holds_nothing(tmp_path: Path) -> None:
+    path = f"{tmp_path}/lock"
+    with file_lock(path, 1):
+        began = time.monotonic()
+        for _ in range(3):
+            with pytest.raises(LedgerUnavailable, match="busy"), file_lock(path, 0.05):
+                raise AssertionError("not reached")
+        assert time.monotonic() - began < GENEROUS
+    for _ in range(3):
+        with file_lock(path, 10):
+            pass
+
+
+def test_the_lock_is_between_processes_too_and_ends_with_its_process(tmp_path: Path) -> None:
+    path = f"{tmp_path}/lock"
+    code = (
+        "import sys, time; from refund_api.storage.sqlite import file_lock\n"
+        "with file_lock(sys.argv[1], 1): print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, path], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "held\n"
+        with pytest.raises(LedgerUnavailable), file_lock(path, 0.05):
+            raise AssertionError("not reached")
+        child.kill()
+    with file_lock(path, 10):
+        pass
+
+
+def test_a_lock_file_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(LedgerUnavailable, match="no lock file"), file_lock(f"{tmp_path}/absent/lock", 1):
+        raise AssertionError("not reached")
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
+def test_a_database_that_is_no_file_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="plain file"):
+        make_engine(url, threads=1)
+
+
+def test_a_missing_directory_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"the directory {tmp_path}/absent does not exist"):
+        make_engine(f"sqlite:///{tmp_path}/absent/ledger.db", threads=1)
+
+
+def test_a_relative_path_is_made_absolute_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    with opened("sqlite:///ledger.db") as engine:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        write(engine, lambda connection: connection.execute(text("CREATE TABLE here (x)")))
+    assert (tmp_path / "ledger.db").exists()
+    assert (tmp_path / "ledger.db.lock").exists()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("SQLITE_BUSY", Verdict.AGAIN),
+        ("SQLITE_BUSY_SNAPSHOT", Verdict.AGAIN),
+        ("SQLITE_LOCKED", Verdict.AGAIN),
+        ("SQLITE_FULL", Verdict.UNAVAILABLE),
+        ("SQLITE_READONLY", Verdict.UNAVAILABLE),
+        ("SQLITE_IOERR_FSYNC", Verdict.UNAVAILABLE),
+        ("SQLITE_CANTOPEN", Verdict.UNAVAILABLE),
+    ],
+)
+def test_every_kind_of_error_has_its_verdict(name: str, verdict: Verdict) -> None:
+    error = sqlite3.OperationalError(name)
+    error.sqlite_errorcode = getattr(sqlite3, name)
+    assert sqlite.verdict(DBAPIError("SELECT 1", {}, error)) is verdict
+
+
+@pytest.mark.parametrize("error", [sqlite3.IntegrityError(), sqlite3.ProgrammingError(), sqlite3.DataError()])
+def test_a_fault_of_the_program_is_called_so(error: sqlite3.Error) -> None:
+    assert sqlite.verdict(DBAPIError("SELECT 1", {}, error)) is Verdict.FAULT
+
+
+def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_text("not a database, but long enough to look at " * 30)
+    with opened(f"sqlite:///{tmp_path}/ledger.db") as engine, pytest.raises(LedgerUnavailable, match="not a database"):
+        SqlUnitOfWork(engine).run(cancel)
+
+
+def test_a_forked_child_opens_connections_of_its_own(engine: Engine) -> None:
+    book(engine)
+    number = SqlUnitOfWork(engine).run(cancel)
+    pool = engine.pool
+    child = os.fork()
+    if child == 0:
+        try:
+            fresh = engine.pool is not pool and engine.pool.checkedin() == 0  # type: ignore[attr-defined]
+            same = SqlUnitOfWork(engine).run(cancel) == number
+            os._exit(0 if fresh and same else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert engine.pool is pool
+    with engine.connect() as connection:
+        assert connection.scalar(select(refund.c.refund_id)) == number
