@@ -40,11 +40,11 @@ class _CancelPath(BaseConverter):
 
 
 def make_blueprint(
-    handler: Handler, formatters: tuple[Formatter, ...], *, count_ignored: ignored.Count, explain: bool = False
+    handler: Handler, formatters: tuple[Formatter, ...], *, count_ignored: ignored.Count, explain: Callable[[], bool]
 ) -> Blueprint:
     """The action and the error table, to be registered on an application.
 
-    `explain` names in a response header the members that were skipped while reading.
+    `explain`: whether a response header names the members that were skipped while reading.
     """
     blueprint = Blueprint("api", __name__)
     negotiate = negotiator(formatters)
@@ -65,7 +65,9 @@ def make_blueprint(
         if bound.ignored:
             ignored.note(bound.ignored, count_ignored)
         answer = answer_with(handler(bound))
-        return respond(chosen, explained(answer, bound) if explain else answer)
+        if bound.ignored and explain():
+            answer = explained(answer, bound)
+        return respond(chosen, answer)
 
     def refuse(error: Exception) -> Response:
         return respond(negotiated(), answer_to(error))
@@ -106,8 +108,6 @@ def read_bound(chosen: Negotiated, body: bytes) -> Bound[Any]:
 
 def explained(answer: Answer, bound: Bound[Any]) -> Answer:
     """The answer with a header that names what was skipped; the legacy never said."""
-    if not bound.ignored:
-        return answer
     return replace(answer, headers=(*answer.headers, (ignored.HEADER, ignored.in_words(bound.ignored))))
 
 

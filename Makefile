@@ -1,0 +1,90 @@
+# Two commands matter: make run, make test. All they need is Python 3.11 or newer with venv.
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
+COMPILE := pip-compile --quiet --no-header --strip-extras --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+MONO := mono-mcs mono-runtime libmono-system-net-http4.0-cil libmono-system-net-http-formatting4.0-cil \
+	libmono-system-runtime-serialization4.0-cil
+
+# The demo has its own database and key, whatever the shell has set for a real service.
+DEMO := env -u REFUND_API_DATABASE_URL_FILE -u REFUND_API_KEYS -u REFUND_API_KEYS_FILE \
+	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-dotnet chaos bench-codec check lint types imports coverage lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/run.stamp ## serve demo orders on http://127.0.0.1:8000 (PORT=8001 for another port)
+	@$(DEMO) $(BIN)/flask --app app quickstart --keys instance/keys.json --url http://127.0.0.1:$(PORT)
+	@exec $(DEMO) REFUND_API_KEYS_FILE=instance/keys.json REFUND_API_TOLERANCE_SECONDS=86400 \
+		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) wsgi:app
+
+test: .venv/dev.stamp ## run every test that needs no system package
+	$(BIN)/python -m pytest --cov --ignore=tests/interop
+
+test-dotnet: .venv/dev.stamp ## a real .NET client (Mono, from apt) against a real gunicorn
+	@for command in mcs mono; do command -v $$command >/dev/null || \
+		{ echo "There is no $$command; on Debian: apt install $(MONO)" >&2; exit 1; }; done
+	$(BIN)/python -m pytest tests/interop/dotnet
+
+chaos: .venv/dev.stamp ## kill -9 under load, half an hour; then the clients' record against the ledger
+	$(BIN)/python -m tests.chaos.kill
+
+bench-codec: .venv/dev.stamp ## the codecs against their floor and their peers
+	$(BIN)/python -m benchmarks.codec
+
+check: lint types imports ## lint, types and the directions of the imports
+
+lint: .venv/dev.stamp ## ruff: faults and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/dev.stamp ## mypy, strict
+	$(BIN)/mypy
+
+imports: .venv/dev.stamp ## who may import whom
+	$(BIN)/python -m pytest --quiet tests/test_architecture.py
+
+coverage: .venv/dev.stamp ## hold the coverage of the last `make test` against its limits
+	$(BIN)/coverage report --fail-under=95 --format=total
+	$(BIN)/coverage report --fail-under=100 --skip-covered --show-missing \
+		--include='xml_contracts/*,refund_api/negotiation.py,refund_api/signature.py'
+
+lock: ## write requirements.lock and dev.lock anew from setup.cfg (versions already locked stay)
+	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
+	$(PYTHON) -m venv "$$tools"; \
+	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check pip-tools; \
+	"$$tools/bin/"$(COMPILE) --output-file requirements.lock setup.cfg; \
+	"$$tools/bin/"$(COMPILE) --extra postgres --extra test --extra lint --constraint requirements.lock \
+		--output-file dev.lock setup.cfg
+
+clean: ## remove what the other targets made, except instance/ (demo database and key)
+	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/venv.stamp:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "There is no $(PYTHON). Install Python 3.11 or newer, or name one: make run PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is $$($(PYTHON) --version); 3.11 or newer is needed: make run PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Making a virtual environment in .venv …"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/run.stamp: requirements.lock | .venv/venv.stamp
+	@echo "Installing what requirements.lock names …"
+	@$(INSTALL) requirements.lock
+	@touch $@
+
+# dev.lock holds all of requirements.lock, so `make run` after `make test` installs nothing.
+.venv/dev.stamp: dev.lock requirements.lock | .venv/venv.stamp
+	@echo "Installing what dev.lock names …"
+	@$(INSTALL) dev.lock
+	@touch .venv/run.stamp $@

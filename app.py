@@ -1,0 +1,69 @@
+"""The composition root: the only file that knows every part. Nothing is opened before it is needed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from flask import Flask
+
+from refund_api import cli
+from refund_api.blueprint import current_origin, make_blueprint
+from refund_api.formatters import FORMATTERS
+from refund_api.handler import CancelOrder
+from refund_api.media import Bound
+from refund_api.ports import Clock
+from refund_api.settings import Settings
+from refund_api.signature import KeyRing, Verifier
+from refund_api.storage.engine import make_engine
+from refund_api.storage.unit_of_work import SqlUnitOfWork
+from xml_contracts.refund import ApiResult, TicketRefundRequest
+
+Handler = Callable[[Bound[TicketRefundRequest]], ApiResult]
+
+
+def create_app(settings: Settings | None = None, *, handler: Handler | None = None) -> Flask:
+    """The WSGI application. With a handler given, neither key nor database is needed.
+
+    Without settings the environment is read when it is first needed, so that every command can start and say what is
+    wrong. `app.extensions["members_ignored"]` counts (member, kind) of what was skipped while reading, in this process.
+    """
+    app = Flask(__name__, static_folder=None)
+    if settings is None and handler is not None:
+        settings = Settings()
+    read_settings = cache(lambda: settings or Settings.from_environ())
+    app.extensions["members_ignored"] = members_ignored = Counter[tuple[str, str]]()
+    blueprint = make_blueprint(
+        handler or (make_handler(settings) if settings else _on_first_request(read_settings)),
+        FORMATTERS,
+        count_ignored=lambda member, kind: members_ignored.update([(member, kind)]),
+        explain=lambda: read_settings().explain,
+    )
+    app.register_blueprint(blueprint)
+    cli.register(app, read_settings)
+    return app
+
+
+def _on_first_request(read_settings: Callable[[], Settings]) -> Handler:
+    handler = cache(lambda: make_handler(read_settings()))
+    return lambda bound: handler()(bound)
+
+
+def utc_now() -> datetime:
+    """The time of this machine."""
+    return datetime.now(UTC)
+
+
+def make_handler(settings: Settings, *, clock: Clock = utc_now) -> CancelOrder:
+    """The handler on the real ledger; connections are opened by the first request, after gunicorn has forked."""
+    engine = make_engine(settings.database_url, threads=settings.threads)
+    ring = KeyRing.from_json(settings.keys) if settings.keys else KeyRing()
+    return CancelOrder(
+        unit_of_work=SqlUnitOfWork(engine),
+        verifier=Verifier(ring, timedelta(seconds=settings.tolerance_seconds), settings.legacy_sign),
+        clock=clock,
+        origin=current_origin,
+        enforce_nonce=settings.legacy_nonce_enforced,
+    )

@@ -1,0 +1,21 @@
+"""The flask commands: `flask --app app db|orders|sign …`. Nothing here prints a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask
+
+from ..settings import Settings
+from .db import db_commands
+from .orders import orders_commands
+from .quickstart import quickstart_command
+from .session import use_settings
+from .sign import sign_command
+
+
+def register(app: Flask, settings_source: Callable[[], Settings]) -> None:
+    """Add the commands to the app; settings are read when a command runs, not before."""
+    use_settings(app, settings_source)
+    for command in (db_commands, orders_commands, sign_command, quickstart_command):
+        app.cli.add_command(command)

@@ -1,0 +1,78 @@
+"""`db`: the schema of the database, and what may be thrown away in it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy import make_url
+
+from ..storage import schema
+from ..storage.purging import purge_nonces
+from .session import open_engine, settings
+
+db_commands = AppGroup("db", help="Create, check and tidy the database.")
+
+
+def make_database_directory(url: str) -> None:
+    """A new SQLite file may need a new directory; any other database is somebody else's to make."""
+    if url.startswith("sqlite"):
+        Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
+
+
+@db_commands.command()
+def upgrade() -> None:
+    """Bring the schema up to date.
+
+    A step of a deployment; harmless to repeat.
+    """
+    make_database_directory(settings().database_url)
+    with open_engine() as engine:
+        before = schema.current(engine)
+        schema.upgrade(engine)
+        after = schema.current(engine)
+    click.echo(
+        f"The database is up to date: {after}" if before == after else f"Upgraded: {before or 'empty'} to {after}"
+    )
+
+
+@db_commands.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def current(as_json: bool) -> None:
+    """Print the revision of the schema."""
+    with open_engine() as engine:
+        revision = schema.current(engine)
+    click.echo(
+        json.dumps({"revision": revision}) if as_json else revision or "no revision yet; flask --app app db upgrade"
+    )
+
+
+@db_commands.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def check(context: click.Context, as_json: bool) -> None:
+    """Say what is wrong with the database.
+
+    Exit status 1 when anything keeps the service from working on it.
+    """
+    with open_engine() as engine:
+        problems = schema.check(engine)
+    if as_json:
+        click.echo(json.dumps({"problems": problems}))
+    else:
+        click.echo("\n".join(problems) or "The database is ready.")
+    context.exit(1 if problems else 0)
+
+
+@db_commands.command()
+def purge() -> None:
+    """Delete the nonces that have expired.
+
+    In batches, beside a running service; for a timer.
+    """
+    with open_engine() as engine:
+        purged = purge_nonces(engine, datetime.now(UTC))
+    click.echo(f"{purged} expired nonces deleted.")

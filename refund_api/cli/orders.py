@@ -1,0 +1,144 @@
+"""`orders`: bring orders in, look at one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy import Engine
+
+from ..domain import BOOKED, CHINA
+from ..storage.importing import ImportedOrders, ImportResult, Problem, import_orders, read_import
+from ..storage.order_view import OrderView, RefundView, read_order
+from .demo import DEFAULT_COUNT, demo_orders
+from .session import open_engine, utf8
+
+SHOWN_PROBLEMS = 20
+
+orders_commands = AppGroup("orders", help="Bring orders in, look at one.")
+
+
+def import_demo_orders(engine: Engine, seed: int, count: int) -> tuple[ImportedOrders, ImportResult]:
+    """Today's demo orders, and what became of them; an order with a refund stays as it is."""
+    today = datetime.now(CHINA).date()
+    demo, _ = read_import([json.dumps(order) for order in demo_orders(seed, count, today)])
+    return demo, import_orders(engine, demo, lambda done: None)
+
+
+@orders_commands.command("demo")
+@click.option("--seed", default=1, show_default=True, help="Another seed, other orders.")
+@click.option("--count", type=click.IntRange(1, 100_000), default=DEFAULT_COUNT, show_default=True)
+def demo(seed: int, count: int) -> None:
+    """Make plausible orders.
+
+    They depart 5 to 90 days from today. The same seed and day make the same orders; harmless to repeat.
+    """
+    with open_engine() as engine:
+        found, result = import_demo_orders(engine, seed, count)
+    there = result.unchanged + len(result.conflicts)
+    click.echo(f"{result.created} demo orders made, {there} were there before.")
+    example = max(found, key=lambda imported: (imported.order.state == BOOKED, imported.order.train_date))
+    click.echo(f"One of them: {example.order.order_number}, departs on {example.order.train_date}")
+
+
+@orders_commands.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def import_file(context: click.Context, file: BinaryIO, as_json: bool) -> None:
+    """Import orders from a file.
+
+    FILE has JSON Lines; - is standard input. Nothing is written unless every line is good.
+    Exit status 1 on bad lines and on conflicts.
+    """
+    found, problems = read_import(file)
+    result = ImportResult()
+    if not problems:
+        with open_engine() as engine:
+            result = _import_with_progress(engine, found)
+    click.echo(_import_json(result, problems) if as_json else _import_text(result, problems))
+    context.exit(1 if problems or result.conflicts else 0)
+
+
+def _import_with_progress(engine: Engine, found: ImportedOrders) -> ImportResult:
+    with click.progressbar(length=len(found), label="Importing", file=sys.stderr, hidden=not _on_terminal()) as bar:
+        return import_orders(engine, found, lambda done: bar.update(done - bar.pos))
+
+
+def _on_terminal() -> bool:
+    return sys.stderr.isatty()
+
+
+def _import_json(result: ImportResult, problems: list[Problem]) -> str:
+    return json.dumps(asdict(result) | {"bad_lines": [asdict(problem) for problem in problems]})
+
+
+def _import_text(result: ImportResult, problems: list[Problem]) -> str:
+    if problems:
+        lines = [f"line {problem.line}: {problem.reason}" for problem in problems]
+        return "\n".join(
+            [*_first(lines), f"Nothing was imported. Bad lines: {len(problems)}; correct them and import again."]
+        )
+    lines = [f"line {c.line}: {c.order_number} left as it is: {c.reason}" for c in result.conflicts]
+    counts = f"{result.created} new, {result.updated} changed, {result.unchanged} unchanged, {len(lines)} conflicts"
+    return "\n".join([*_first(lines), counts])
+
+
+def _first(lines: list[str]) -> list[str]:
+    more = len(lines) - SHOWN_PROBLEMS
+    return [*lines[:SHOWN_PROBLEMS], *([f"… and {more} more; --json lists all"] if more > 0 else [])]
+
+
+@orders_commands.command()
+@click.argument("order_number", metavar="ORDER", callback=utf8)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(order_number: str, as_json: bool) -> None:
+    """Show state, passengers and refunds of ORDER."""
+    with open_engine() as engine:
+        view = read_order(engine, order_number)
+    if view is None:
+        raise click.ClickException(
+            f"There is no order {order_number}. Orders come in by: flask --app app orders import"
+        )
+    click.echo(_order_json(view) if as_json else "\n".join(_order_lines(view)))
+
+
+def _order_json(view: OrderView) -> str:
+    values = asdict(view)
+    return json.dumps(values.pop("order") | values, default=lambda value: value.isoformat())
+
+
+def _order_lines(view: OrderView) -> list[str]:
+    order = view.order
+    passengers = [
+        f"  {p.passenger_id}  {p.paid_minor:>8}" + (f"  refunded by {p.refund_id}" if p.refund_id else "")
+        for p in view.passengers
+    ]
+    return [
+        f"Order {order.order_number}: {order.state}, train date {order.train_date}",
+        f"Amounts are in minor units of {order.currency}.",
+        "",
+        "Passengers",
+        *(passengers or ["  none"]),
+        "",
+        "Refunds",
+        *([line for refund in view.refunds for line in _refund_lines(refund)] or ["  none"]),
+    ]
+
+
+def _refund_lines(refund: RefundView) -> list[str]:
+    return [
+        f"  {refund.refund_id}  {refund.amount_minor:>8}  {refund.recorded_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        f"    source {_plain(refund.source)}, key {refund.kid}, request {_plain(refund.request_id)}",
+        f"    payout {refund.outbox_state}, reason: {_plain(refund.reason or 'none given')}",
+    ]
+
+
+def _plain(text: str) -> str:
+    """What a client sent, without what would steer a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,98 @@
+"""`quickstart`: what `make run` needs before it serves: database, key, orders, requests to paste."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy import Engine
+
+from xml_contracts.refund import Terminal
+
+from ..domain import BOOKED, CHINA, NOTICE
+from ..storage import schema
+from ..storage.importing import ImportedOrders
+from ..storage.order_view import read_order
+from .curl import FORMATS, curl
+from .db import make_database_directory
+from .demo import DEFAULT_COUNT
+from .orders import import_demo_orders
+from .session import open_engine, settings
+from .sign import LOCAL_URL, fresh_numbers, signed_request, signing_secret
+
+MARGIN = timedelta(days=2)  # a printed request lives for a day
+TITLES = {"json": "JSON", "xml": "XML", "form": "a form"}
+
+
+@click.command("quickstart")
+@click.option(
+    "--keys", "keys_path", type=click.Path(path_type=Path), required=True, help="Key ring; made when missing."
+)
+@click.option("--url", default=LOCAL_URL, show_default=True, help="Where the service will be.")
+@with_appcontext
+def quickstart_command(keys_path: Path, url: str) -> None:
+    """Prepare what `make run` serves.
+
+    Database, demo key and demo orders; and print requests to paste.
+    """
+    refuse_taken_port(url)
+    make_database_directory(settings().database_url)
+    secret = signing_secret(demo_keys(keys_path), Terminal.WEBPAGEEnum)
+    with open_engine() as engine:
+        schema.upgrade(engine)
+        found, _ = import_demo_orders(engine, seed=1, count=DEFAULT_COUNT)
+        chosen = list(islice(_cancellable(engine, found), len(FORMATS)))
+    if len(chosen) < len(FORMATS):
+        raise click.ClickException("The demo orders are all cancelled; remove the demo database for new ones")
+    click.echo(f"Demo: {len(found)} orders; the key ring is {keys_path}. Stop with Ctrl-C.\n")
+    click.echo("Paste a line into another terminal: it cancels an order and answers code 1 with the refund number.")
+    click.echo("Pasted again, it gives the same number.")
+    numbers = fresh_numbers(len(chosen))
+    for name, number, (order_number, ids) in zip(FORMATS, numbers, chosen, strict=True):
+        click.secho(f"\nAs {TITLES[name]}:", bold=True)
+        click.echo(curl(name, signed_request(secret, order_number, ids, number=number), url))
+    click.echo()
+
+
+def refuse_taken_port(url: str) -> None:
+    """ClickException when something answers there already, before anything is made."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 80), timeout=1).close()
+    except OSError:
+        return
+    raise click.ClickException(f"Port {parts.port or 80} is taken; for another one: make run PORT=8001")
+
+
+def demo_keys(path: Path) -> str:
+    """The key ring at `path`, made on the spot when there is none; an existing one is never touched."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ring = {"keys": [{"kid": "demo", "scheme": "legacy", "secret": secrets.token_hex(32)}]}
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(json.dumps(ring, indent=2) + "\n")
+    except FileExistsError:
+        pass
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"The key ring {path} cannot be read: {error}") from None
+
+
+def _cancellable(engine: Engine, found: ImportedOrders) -> Iterator[tuple[str, list[str]]]:
+    """(order number, passenger ids) of orders that nobody has cancelled yet and that may still be."""
+    first_day = datetime.now(CHINA).date() + NOTICE + MARGIN
+    for imported in found:
+        if imported.order.train_date > first_day:
+            view = read_order(engine, imported.order.order_number)
+            if view is not None and view.order.state == BOOKED and not view.refunds:
+                yield view.order.order_number, [p.passenger_id for p in view.passengers]

@@ -1,0 +1,60 @@
+"""What a command works with: the settings and the database, their troubles told in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+import click
+from flask import Flask, current_app
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..ports import LedgerUnavailable
+from ..settings import Settings, SettingsError
+from ..storage.engine import make_engine
+
+T = TypeVar("T", str, tuple[str, ...])
+
+_SOURCE: Final = "refund_api.settings"
+_CHECK: Final = "flask --app app db check"
+_UPGRADE: Final = "flask --app app db upgrade"
+
+
+def use_settings(app: Flask, source: Callable[[], Settings]) -> None:
+    """Where the commands of this app take their settings from; asked when one runs, not before."""
+    app.extensions[_SOURCE] = source
+
+
+def settings() -> Settings:
+    """The settings; ClickException when they cannot be used."""
+    try:
+        found: Settings = current_app.extensions[_SOURCE]()
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+    return found
+
+
+def utf8(_context: click.Context, _parameter: click.Parameter, value: T) -> T:
+    """Refuses what no database and no codec takes: bytes on the command line that are not UTF-8."""
+    if any("\ud800" <= c <= "\udfff" for text in ([value] if isinstance(value, str) else value) for c in text):
+        raise click.BadParameter("it is not UTF-8")
+    return value
+
+
+@contextmanager
+def open_engine() -> Iterator[Engine]:
+    """The database for one command; ClickException when it does not answer."""
+    url = settings().database_url
+    try:
+        engine = make_engine(url, threads=1)
+    except ValueError as error:
+        raise click.ClickException(f"REFUND_API_DATABASE_URL: {error}\nA new database: {_UPGRADE}") from None
+    try:
+        yield engine
+    except (SQLAlchemyError, LedgerUnavailable) as error:
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise click.ClickException(f"The database says: {reason}\nIs it up to date? {_CHECK}") from None
+    finally:
+        engine.dispose()

@@ -1,0 +1,312 @@
+"""The HTTP edge as a WSGI server sees it: routes, methods, order of the checks, headers, refusals."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app import create_app
+from refund_api.blueprint import current_origin
+from refund_api.errors import TRY_AGAIN
+from refund_api.media import Bound
+from refund_api.ports import LedgerUnavailable, Origin
+from refund_api.settings import Settings
+from tests.conformance import Recorder, environ_of
+from xml_contracts.refund import ApiResult
+
+OK = ApiResult(1, "ok", None)
+ALWAYS = {"Cache-Control": "no-cache", "Pragma": "no-cache", "Expires": "-1"}
+JSON = ["Content-Type", "application/json"]
+AS_XML = ["Accept", "application/xml"]
+
+Handler = Callable[[Bound[Any]], ApiResult]
+
+
+class Client:
+    """Calls a WSGI application with an environ that nothing has normalised."""
+
+    def __init__(self, handler: Handler, settings: Settings | None = None) -> None:
+        self.app = create_app(settings, handler=handler)
+        self.app.add_url_rule("/healthz", view_func=lambda: "fine")
+        self.app.add_url_rule("/help/", view_func=lambda: "help", endpoint="help")
+
+    def send(
+        self,
+        method: str = "POST",
+        path: str = "/api/order/cancel",
+        headers: list[list[str]] | None = None,
+        body: str | None = None,
+        **environ: Any,
+    ) -> tuple[str, dict[str, str], bytes]:
+        """Status line, headers (a repeated one would be lost, so it is refused) and body."""
+        request = {"method": method, "path": path, "headers": headers or [], "body": body and {"text": body}}
+        started: list[Any] = []
+
+        def start_response(status: str, pairs: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            started.append((status, pairs))
+
+        content = b"".join(self.app(environ_of(request) | environ, start_response))
+        ((status, pairs),) = started
+        assert len({name.lower() for name, _ in pairs}) == len(pairs)
+        return status, dict(pairs), content
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder(OK)
+
+
+@pytest.fixture
+def client(recorder: Recorder) -> Client:
+    return Client(recorder)
+
+
+# --- routes ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/order/cancel",
+        "/API/Order/CANCEL",
+        "/api/order/cancel/",
+        "/api/order/cancel////",
+        "/api/order/cancel/5",
+        "/api/order/cancel/5//",
+        "/api/order/cancel/%20",
+        "/api/order/cancel/%FF%0A;x",
+        "/api/order/cancel?x=1",
+        "/api/order/cancel?",
+        "/api/order/canc%65l",
+        "/api/order%2Fcancel",
+        "//api/order/cancel",
+    ],
+)
+def test_the_action_is_reached_by_every_spelling_of_its_path(client: Client, recorder: Recorder, path: str) -> None:
+    status, _, body = client.send(path=path, headers=[JSON], body="{}")
+    assert (status, body) == ("200 OK", b'{"code":1,"message":"ok","data":null}')
+    assert len(recorder.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "printed"),
+    [
+        ("/", "/"),
+        ("/api", "/api"),
+        ("/api/order", "/api/order"),
+        ("/api/order/", "/api/order/"),
+        ("/api//order/cancel", "/api//order/cancel"),
+        ("/api/order//cancel", "/api/order//cancel"),
+        ("/api/order/cancel//5", "/api/order/cancel//5"),
+        ("///api/order/cancel", "///api/order/cancel"),
+        ("/api/order/cancel/5/6", "/api/order/cancel/5/6"),
+        ("/api/order/cancel/a/b?q=%C3%A9", "/api/order/cancel/a/b?q=\u00e9"),
+        ("/api/order/cancel%20", "/api/order/cancel "),
+        ("/api/order/cancel;x", "/api/order/cancel;x"),
+        ("/api/order/cancel.json", "/api/order/cancel.json"),
+        ("/ap%C4%B1/order/cancel", "/ap\u0131/order/cancel"),
+        ("/help/x", "/help/x"),
+    ],
+)
+def test_every_other_path_is_a_404_that_names_it(client: Client, recorder: Recorder, path: str, printed: str) -> None:
+    text = f"No HTTP resource was found that matches the request URI 'http://localhost{printed}'."
+    status, headers, body = client.send(path=path)
+    assert (status, body.decode()) == ("404 Not Found", f'{{"Message":"{text}"}}')
+    assert headers == ALWAYS | {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(body))}
+    assert not recorder.seen
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "PATCH", "DELETE", "FOO", "get", "Put"])
+def test_every_other_method_is_a_405_that_names_it_as_sent(client: Client, recorder: Recorder, method: str) -> None:
+    text = f"<Error><Message>The requested resource does not support http method '{method}'.</Message></Error>"
+    status, headers, body = client.send(method, headers=[AS_XML])
+    assert status == "405 Method Not Allowed"
+    assert headers == ALWAYS | {
+        "Content-Type": "application/xml; charset=utf-8",
+        "Content-Length": str(len(text)),
+        "Allow": "POST",
+    }
+    assert body.decode() == ("" if method == "HEAD" else text)
+    assert not recorder.seen
+
+
+@pytest.mark.parametrize("method", ["post", "Post", "POST"])
+def test_post_is_post_in_any_case(client: Client, recorder: Recorder, method: str) -> None:
+    assert client.send(method)[0] == "200 OK"
+    assert len(recorder.seen) == 1
+
+
+def test_ordinary_routes_live_beside_the_action(client: Client) -> None:
+    assert client.send("GET", "/healthz")[2] == b"fine"
+    status, headers, body = client.send("POST", "/healthz")
+    assert (status, headers["Allow"]) == ("405 Method Not Allowed", "GET, HEAD, OPTIONS")
+    assert body == b'{"Message":"The requested resource does not support http method \'POST\'."}'
+
+
+# --- the order of the checks ----------------------------------------------------------------------------------------
+
+
+def test_the_route_is_judged_before_the_method(client: Client) -> None:
+    assert client.send("GET", "/api/order/nope")[0] == "404 Not Found"
+
+
+def test_the_method_is_judged_before_the_body_and_its_type(client: Client) -> None:
+    encoded: dict[str, Any] = {"HTTP_CONTENT_ENCODING": "gzip", "CONTENT_LENGTH": "99999999"}
+    assert client.send("PUT", headers=[["Content-Type", "text/plain"]], body="x", **encoded)[0].startswith("405")
+
+
+def test_a_body_that_nobody_reads_is_a_415_and_runs_nothing(client: Client, recorder: Recorder) -> None:
+    status, _, body = client.send(headers=[["Content-Type", "Text/Plain; x=y"], AS_XML], body="x")
+    assert status == "415 Unsupported Media Type"
+    text = "The request entity's media type 'Text/Plain' is not supported for this resource."
+    assert body.decode() == f"<Error><Message>{text}</Message></Error>"
+    assert not recorder.seen
+
+
+@pytest.mark.parametrize("headers", [[], [JSON], [["Content-Type", "text/plain"]], [["Content-Type", "text/xml"]]])
+def test_no_body_runs_the_action_with_nothing_bound(
+    client: Client, recorder: Recorder, headers: list[list[str]]
+) -> None:
+    assert client.send(headers=headers)[0] == "200 OK"
+    assert recorder.seen == [Bound(None, ())]
+
+
+def test_the_reader_gets_the_body_in_the_charset_of_the_request(client: Client, recorder: Recorder) -> None:
+    body = '{"sign":"é"}'.encode("utf-16-le")
+    stream: dict[str, Any] = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    _, headers, answer = client.send(headers=[["Content-Type", "text/json; charset=utf-16"]], **stream)
+    assert recorder.seen[0].value is not None and recorder.seen[0].value.sign == "é"
+    assert headers["Content-Type"] == "text/json; charset=utf-16"
+    assert answer.decode("utf-16") == '{"code":1,"message":"ok","data":null}'
+
+
+@pytest.mark.parametrize(
+    ("environ", "status"),
+    [
+        ({"CONTENT_LENGTH": "50"}, "400 Bad Request"),
+        ({"CONTENT_LENGTH": "+2"}, "400 Bad Request"),
+        ({"CONTENT_LENGTH": "65537"}, "413 Request Entity Too Large"),
+        ({"CONTENT_LENGTH": "", "wsgi.input": io.BytesIO(b" " * 70000)}, "413 Request Entity Too Large"),
+        ({"HTTP_CONTENT_ENCODING": "gzip"}, "415 Unsupported Media Type"),
+    ],
+)
+def test_a_body_that_is_not_whole_is_refused_in_the_format_of_the_client(
+    client: Client, recorder: Recorder, environ: dict[str, Any], status: str
+) -> None:
+    line, headers, body = client.send(headers=[JSON, AS_XML], body="{}", **environ)
+    assert line == status
+    assert headers == ALWAYS | {"Content-Type": "application/xml; charset=utf-8", "Content-Length": str(len(body))}
+    assert body.startswith(b"<Error><Message>The ") and body.endswith(b".</Message></Error>")
+    assert not recorder.seen
+
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_has_the_headers_of_the_legacy_and_no_others(client: Client) -> None:
+    status, headers, body = client.send(headers=[JSON, ["Accept", "text/xml"], ["Cookie", "a=b"]], body="{}")
+    assert status == "200 OK"
+    assert headers == ALWAYS | {"Content-Type": "text/xml; charset=utf-8", "Content-Length": str(len(body))}
+
+
+def test_try_again_is_a_503_whether_returned_or_raised() -> None:
+    def returning(bound: Bound[Any]) -> ApiResult:
+        return TRY_AGAIN
+
+    def raising(bound: Bound[Any]) -> ApiResult:
+        raise LedgerUnavailable("down")
+
+    answers = [Client(handler).send() for handler in (returning, raising)]
+    assert answers[0] == answers[1]
+    status, headers, body = answers[0]
+    assert (status, headers["Retry-After"]) == ("503 Service Unavailable", "2")
+    assert body == b'{"code":3001,"message":"Try again","data":null}'
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "text/xml"])
+def test_a_result_that_cannot_be_written_is_a_500(media_type: str, caplog: pytest.LogCaptureFixture) -> None:
+    status, headers, body = Client(Recorder(ApiResult(1, "\ud800"))).send(headers=[["Accept", media_type]])
+    assert (status, headers["Content-Type"]) == ("500 Internal Server Error", f"{media_type}; charset=utf-8")
+    assert b"An error has occurred." in body
+    assert len(caplog.records) == 1
+
+
+def test_a_failing_handler_is_a_500_that_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def failing(bound: Bound[Any]) -> ApiResult:
+        raise ZeroDivisionError("the secret")
+
+    status, _, body = Client(failing).send()
+    assert (status, body) == ("500 Internal Server Error", b'{"Message":"An error has occurred."}')
+    assert "the secret" in caplog.text
+
+
+def test_a_failure_behind_the_view_is_answered_by_the_same_table(client: Client) -> None:
+    @client.app.after_request
+    def fail(response: Any) -> Any:
+        raise ZeroDivisionError
+
+    assert client.send()[2] == b'{"Message":"An error has occurred."}'
+
+
+@pytest.mark.parametrize("host", ["a b<c", "[::1", "\xe9", "a:b:c", ""])
+def test_an_odd_host_does_no_harm(client: Client, host: str) -> None:
+    status, headers, _ = client.send(path="/nope", HTTP_HOST=host)
+    assert status[:3] in ("400", "404")
+    assert headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+# --- origin ---------------------------------------------------------------------------------------------------------
+
+
+def origin_of(**environ: Any) -> Origin:
+    seen: list[Origin] = []
+
+    def handler(bound: Bound[Any]) -> ApiResult:
+        seen.extend([current_origin(), current_origin()])
+        return OK
+
+    Client(handler).send(**environ)
+    assert seen[0] is seen[1]
+    return seen[0]
+
+
+def test_the_origin_is_the_peer_and_the_id_the_client_gave() -> None:
+    assert origin_of(HTTP_X_REQUEST_ID="a.B-7_" + "x" * 58) == Origin("127.0.0.1", "a.B-7_" + "x" * 58)
+
+
+@pytest.mark.parametrize("request_id", ["", "x" * 65, "a b", "a\n", "caf\xe9", "a;b", "<x>"])
+def test_an_id_that_is_not_harmless_is_replaced(request_id: str) -> None:
+    origin = origin_of(HTTP_X_REQUEST_ID=request_id)
+    assert len(origin.request_id) == 32 and origin.request_id != request_id
+    assert origin_of().request_id != origin_of().request_id
+
+
+def test_a_peer_without_an_address_is_no_obstacle() -> None:
+    assert origin_of(REMOTE_ADDR="").source == ""
+
+
+OUT_OF_ORDER = """<TicketRefundRequest xmlns="http://schemas.datacontract.org/2004/07/ChinaTrainTickets.Web.Areas.webApi.Models">
+<refund_reason>x</refund_reason><order_number>CTT1</order_number></TicketRefundRequest>"""
+XML = ["Content-Type", "application/xml"]
+
+
+def test_skipped_members_are_logged_and_counted_and_the_answer_says_nothing(
+    recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Client(recorder)
+    _, headers, _ = client.send(headers=[XML], body=OUT_OF_ORDER)
+    assert recorder.seen[0].ignored == (("order_number", "out of order: must come before refund_reason"),)
+    assert caplog.messages == ["members ignored: order_number: out of order: must come before refund_reason"]
+    assert client.app.extensions["members_ignored"] == {("order_number", "out of order"): 1}
+    assert headers.keys() == {"Content-Type", "Content-Length", *ALWAYS}
+
+
+def test_explain_names_skipped_members_in_a_header(recorder: Recorder) -> None:
+    client = Client(recorder, Settings(explain=True))
+    _, headers, _ = client.send(headers=[XML], body=OUT_OF_ORDER)
+    assert headers["X-Data-Contract-Ignored"] == "order_number: out of order: must come before refund_reason"
+    _, headers, _ = client.send(headers=[JSON], body="{}")
+    assert "X-Data-Contract-Ignored" not in headers

@@ -1,0 +1,78 @@
+"""Real servers for tests: gunicorn on a free port of loopback, started and stopped by process id."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+START_TIMEOUT = 20.0
+
+
+@dataclass(frozen=True)
+class Gunicorn:
+    """A running gunicorn: where it listens, its master process, its log."""
+
+    host: str
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def gunicorn(target: str, log: Path, env: Mapping[str, str] | None = None, workers: int = 1) -> Iterator[Gunicorn]:
+    """Run a WSGI target under gunicorn.conf.py of the project; SIGTERM at the end, then wait."""
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "-b", f"127.0.0.1:{port}"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "-w", str(workers), target],
+            cwd=ROOT,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+        server = Gunicorn("127.0.0.1", port, process, log)
+        try:
+            wait_until_listening(server)
+            yield server
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=START_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wait_until_listening(server: Gunicorn) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline:
+        if server.process.poll() is not None:
+            break
+        try:
+            socket.create_connection((server.host, server.port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"gunicorn did not start:\n{server.log.read_text(errors='replace')}")

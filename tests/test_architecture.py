@@ -1,0 +1,155 @@
+"""The directions of the house: who may import whom, read from the source (design: docs/adr/0002)."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+STORAGE = {"sqlalchemy", "alembic", "psycopg", "refund_api.domain", "refund_api.ports", "refund_api.storage"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "wsgi": {"app", "refund_api.settings"},
+    "app": {"flask", "refund_api", "xml_contracts"},
+    "refund_api.blueprint": {
+        "flask",
+        "werkzeug",
+        "refund_api.body",
+        "refund_api.errors",
+        "refund_api.ignored",
+        "refund_api.media",
+        "refund_api.negotiation",
+        "refund_api.ports",
+        "xml_contracts.refund",
+    },
+    "refund_api.ignored": set(),
+    "refund_api.errors": {
+        "flask",
+        "werkzeug",
+        "refund_api.media",
+        "refund_api.negotiation",
+        "refund_api.ports",
+        "xml_contracts.refund",
+    },
+    "refund_api.body": {"refund_api.media"},
+    "refund_api.formatters": {"schemas", "xml_contracts", "refund_api.media"},
+    "refund_api.negotiation": {"refund_api.media"},
+    "refund_api.media": set(),
+    "refund_api.handler": {
+        "xml_contracts.refund",
+        "refund_api.domain",
+        "refund_api.media",
+        "refund_api.ports",
+        "refund_api.shape",
+        "refund_api.signature",
+    },
+    "refund_api.shape": {"xml_contracts.refund", "refund_api.domain", "refund_api.media", "refund_api.signature"},
+    "refund_api.signature": {"xml_contracts.refund", "refund_api.domain"},
+    "refund_api.domain": set(),
+    "refund_api.ports": {"refund_api.domain"},
+    "refund_api.settings": {"refund_api.signature"},
+    "refund_api.storage": STORAGE,
+    "refund_api.cli": {"flask", "click", "sqlalchemy", "refund_api", "xml_contracts"},
+    "refund_api": set(),
+    "schemas": {"marshmallow", "xml_contracts", "schemas"},
+    "xml_contracts.reader": {"lxml", "xml_contracts"},
+    "xml_contracts": {"xml_contracts"},
+}
+"""Module or package -> what it may import beside the standard library; the longest key that fits decides."""
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    paths = [ROOT / "app.py", ROOT / "wsgi.py"]
+    paths += [p for package in ("refund_api", "schemas", "xml_contracts") for p in (ROOT / package).rglob("*.py")]
+    for path in sorted(paths):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        yield name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports_of(module: str, tree: ast.Module, *, is_package: bool) -> Iterator[str]:
+    """Absolute names of everything a module imports, wherever in it the import stands."""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            prefix = [*base, *([node.module] if node.module else [])]
+            if node.module in (None, "refund_api"):
+                yield from (".".join([*prefix, alias.name]) for alias in node.names)
+            else:
+                yield ".".join(prefix)
+
+
+def rule_for(module: str) -> set[str]:
+    key = max((k for k in MAY_IMPORT if is_within(module, k)), key=len, default=None)
+    assert key is not None, f"{module} has no row in MAY_IMPORT"
+    return MAY_IMPORT[key]
+
+
+def is_within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def violations(modules: Iterable[tuple[str, ast.Module]]) -> list[str]:
+    found = []
+    for module, tree in modules:
+        allowed = rule_for(module)
+        is_package = (ROOT / Path(*module.split(".")) / "__init__.py").exists()
+        for name in imports_of(module, tree, is_package=is_package):
+            if name.split(".")[0] in sys.stdlib_module_names or any(is_within(name, a) for a in allowed):
+                continue
+            found.append(f"{module} imports {name}")
+    return found
+
+
+def test_every_module_imports_only_what_its_room_may() -> None:
+    assert violations(sources()) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("refund_api.domain", "import flask"),
+        ("refund_api.domain", "from .storage import tables"),
+        ("refund_api.handler", "from . import blueprint"),
+        ("refund_api.handler", "from .storage.unit_of_work import SqlUnitOfWork"),
+        ("refund_api.formatters", "def f():\n    import flask"),
+        ("refund_api.storage.ledger", "from ..handler import CancelOrder"),
+        ("xml_contracts.writer", "from lxml import etree"),
+        ("xml_contracts.contract", "import marshmallow"),
+        ("schemas.build", "from refund_api.media import Bound"),
+        ("refund_api.negotiation", "from refund_api import body"),
+    ],
+)
+def test_a_planted_violation_is_found(module: str, line: str) -> None:
+    assert len(violations([(module, ast.parse(line))])) == 1
+
+
+def test_every_row_of_the_table_speaks_of_a_module_that_exists() -> None:
+    names = {name for name, _ in sources()}
+    assert [key for key in MAY_IMPORT if key not in names] == []
+
+
+def test_lxml_marshmallow_sqlalchemy_and_flask_stay_in_their_rooms() -> None:
+    rooms = {
+        "lxml": {"xml_contracts.reader"},
+        "marshmallow": {"schemas"},
+        "sqlalchemy": {"refund_api.storage", "refund_api.cli"},
+        "flask": {"app", "refund_api.blueprint", "refund_api.errors", "refund_api.cli"},
+    }
+    for library, allowed in rooms.items():
+        users = {
+            module
+            for module, tree in sources()
+            for name in imports_of(module, tree, is_package=False)
+            if name.split(".")[0] == library
+        }
+        assert users, f"nobody imports {library}: the test looks in the wrong place"
+        assert [u for u in users if not any(is_within(u, room) for room in allowed)] == []

@@ -1,0 +1,212 @@
+"""Settings: read from the environment, refused with words that help, silent about secrets."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from refund_api.settings import _READERS, Settings, SettingsError
+
+SECRET = "0123456789abcdef-nobody-may-read-this"
+
+
+def ring(secret: str = SECRET, kid: str = "web") -> str:
+    return json.dumps({"keys": [{"kid": kid, "scheme": "legacy", "secret": secret}]})
+
+
+def problem(environ: dict[str, str]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ(environ)
+    return str(caught.value)
+
+
+def not_serving(settings: Settings) -> str:
+    with pytest.raises(SettingsError) as caught:
+        settings.for_serving()
+    return str(caught.value)
+
+
+def test_an_empty_environment_gives_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings.from_environ({}) == Settings(
+        database_url=f"sqlite:///{tmp_path}/instance/refunds.db",
+        keys=None,
+        tolerance_seconds=300,
+        legacy_sign=True,
+        legacy_nonce_enforced=True,
+        explain=False,
+        log_level="INFO",
+        threads=4,
+    )
+
+
+def test_every_setting_is_read() -> None:
+    environ = {
+        "REFUND_API_DATABASE_URL": "postgresql://refund@db/refunds",
+        "REFUND_API_KEYS": ring(),
+        "REFUND_API_TOLERANCE_SECONDS": "86400",
+        "REFUND_API_LEGACY_SIGN": "off",
+        "REFUND_API_LEGACY_NONCE": "observe",
+        "REFUND_API_EXPLAIN": "1",
+        "REFUND_API_LOG_LEVEL": "Debug",
+        "REFUND_API_THREADS": "8",
+    }
+    assert Settings.from_environ(environ) == Settings(
+        "postgresql://refund@db/refunds", ring(), 86400, False, False, True, "DEBUG", 8
+    )
+
+
+def test_an_empty_value_counts_as_not_set_and_blanks_around_one_do_not_count() -> None:
+    settings = Settings.from_environ({"REFUND_API_THREADS": "", "REFUND_API_TOLERANCE_SECONDS": " 60 "})
+    assert (settings.threads, settings.tolerance_seconds) == (4, 60)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("sqlite:////srv/refunds.db", "sqlite:////srv/refunds.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("postgresql+psycopg://u:p@/db?host=a&host=b", "postgresql+psycopg://u:p@/db?host=a&host=b"),
+    ],
+)
+def test_a_database_url_that_is_whole_stays_as_it_is(given: str, kept: str) -> None:
+    assert Settings.from_environ({"REFUND_API_DATABASE_URL": given}).database_url == kept
+
+
+def test_a_relative_sqlite_path_is_taken_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings.from_environ({"REFUND_API_DATABASE_URL": "sqlite:///x.db"}).database_url == (
+        f"sqlite:///{tmp_path}/x.db"
+    )
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text(ring() + "\n")
+    (tmp_path / "url").write_text("postgresql://u@h/d\n")
+    settings = Settings.from_environ(
+        {
+            "REFUND_API_KEYS_FILE": str(tmp_path / "keys"),
+            "REFUND_API_DATABASE_URL_FILE": str(tmp_path / "url"),
+        }
+    )
+    assert (settings.keys, settings.database_url) == (ring(), "postgresql://u@h/d")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("TOLERANCE_SECONDS", "5m", "must be a whole number from 1 to 86400, not '5m'"),
+        ("TOLERANCE_SECONDS", "0", "must be a whole number from 1 to 86400, not '0'"),
+        ("TOLERANCE_SECONDS", "86401", "must be a whole number from 1 to 86400"),
+        ("TOLERANCE_SECONDS", "٣٠٠", "must be a whole number from 1 to 86400"),
+        ("TOLERANCE_SECONDS", "9" * 5000, "must be a whole number from 1 to 86400"),
+        ("THREADS", "-1", "must be a whole number from 1 to 64"),
+        ("LEGACY_SIGN", "yes", "must be on or off, not 'yes'"),
+        ("LEGACY_NONCE", "on", "must be enforce or observe, not 'on'"),
+        ("EXPLAIN", "true", "must be 0 or 1, not 'true'"),
+        ("LOG_LEVEL", "chatty", "must be debug or info or warning or error, not 'chatty'"),
+        ("DATABASE_URL", "mysql://u@h/d", "must be sqlite:///path or postgresql://user@host/database"),
+        ("DATABASE_URL", "refunds.db", "must be sqlite:///path or postgresql://user@host/database"),
+    ],
+)
+def test_a_bad_value_is_refused_in_one_line_that_says_what_is_expected(name: str, value: str, words: str) -> None:
+    text = problem({f"REFUND_API_{name}": value})
+    assert text.startswith(f"REFUND_API_{name} {words}")
+    assert "\n" not in text
+
+
+def test_a_bad_database_url_is_not_shown_because_it_may_hold_a_password() -> None:
+    assert "hunter2" not in problem({"REFUND_API_DATABASE_URL": "mysql://u:hunter2@h/d"})
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("REFUND_API_TOLERENCE_SECONDS", "did you mean REFUND_API_TOLERANCE_SECONDS?"),
+        ("REFUND_API_KEY_FILE", "did you mean REFUND_API_KEYS_FILE?"),
+        ("REFUND_API_THREADS_FILE", "did you mean REFUND_API_THREADS?"),
+        ("REFUND_API_", "README.md lists them."),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_close_match(name: str, words: str) -> None:
+    assert problem({name: "1"}) == f"{name} is not a setting; {words}"
+
+
+def test_all_problems_are_listed_a_line_each() -> None:
+    text = problem({"REFUND_API_THREADS": "many", "REFUND_API_EXPLAIN": "2", "REFUND_API_COLOUR": "red"})
+    assert [line.split()[0] for line in text.splitlines()] == [
+        "REFUND_API_COLOUR",
+        "REFUND_API_EXPLAIN",
+        "REFUND_API_THREADS",
+    ]
+
+
+def test_names_without_the_prefix_are_not_ours() -> None:
+    assert Settings.from_environ({"REFUND": "x", "PORT": "1"}) == Settings.from_environ({})
+
+
+def test_a_file_and_a_value_together_are_refused() -> None:
+    text = problem({"REFUND_API_KEYS": ring(), "REFUND_API_KEYS_FILE": "keys.json"})
+    assert text == "REFUND_API_KEYS and REFUND_API_KEYS_FILE are both set; keep one"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "No such file or directory"), (b"", "is empty"), (b"\n", "is empty"), (b"\xff", "it is not UTF-8")],
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | None, words: str) -> None:
+    path = tmp_path / "keys.json"
+    if content is not None:
+        path.write_bytes(content)
+    text = problem({"REFUND_API_KEYS_FILE": str(path)})
+    assert text.startswith("REFUND_API_KEYS_FILE: ")
+    assert str(path) in text
+    assert words in text
+
+
+def test_repr_shows_no_secret() -> None:
+    settings = Settings(database_url=f"postgresql://u:{SECRET}@h/d", keys=ring())
+    assert SECRET not in repr(settings)
+
+
+def test_settings_with_a_strong_key_can_serve() -> None:
+    settings = Settings(keys=ring())
+    assert settings.for_serving() is settings
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (None, "There is no key ring: set REFUND_API_KEYS_FILE"),
+        ("{", "REFUND_API_KEYS cannot be used: the key ring must be JSON"),
+        (ring(kid="No Good"), "REFUND_API_KEYS cannot be used: key 1: kid must be"),
+        ('{"keys": []}', "REFUND_API_KEYS has no key"),
+        (ring("fifteen bytes.."), "the secret of key web is shorter than 16 bytes."),
+        (ring("test-key-0001"), "the secret of key web is a published sample."),
+        (ring("ChangeMe"), "the secret of key web is a published sample."),
+        (ring("replace-with-64-random-hex-digits"), "the secret of key web is a published sample."),
+    ],
+)
+def test_settings_that_cannot_serve_say_what_to_do(keys: str | None, words: str) -> None:
+    assert words in not_serving(Settings(keys=keys))
+
+
+def test_every_weak_key_is_named_and_no_secret_is_shown() -> None:
+    keys = {"keys": [{"kid": kid, "scheme": "legacy", "secret": f"short-{kid}"} for kid in ("a", "b")]}
+    text = not_serving(Settings(keys=json.dumps(keys)))
+    assert "key a " in text
+    assert "key b " in text
+    assert "short-" not in text
+    assert "secrets.token_hex(32)" in text
+
+
+def test_the_example_file_names_every_setting_and_no_other() -> None:
+    example = (Path(__file__).parents[2] / ".env.example").read_text()
+    names = re.findall(r"^#?(REFUND_API_\w+)=", example, re.MULTILINE)
+    assert Settings.from_environ(dict.fromkeys(names, "")) == Settings()
+    assert {name.removeprefix("REFUND_API_").removesuffix("_FILE") for name in names} == set(_READERS)
