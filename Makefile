@@ -35,7 +35,7 @@ test-dotnet: .venv/dev.stamp ## a real .NET client (Mono, from apt) against a re
 chaos: .venv/dev.stamp ## kill -9 under load, half an hour; then the clients' record against the ledger
 	$(BIN)/python -m tests.chaos.kill
 
-bench-codec: .venv/dev.stamp ## the codecs against their floor and their peers
+bench-codec: .venv/bench.stamp ## the codecs against their floor and their peers
 	$(BIN)/python -m benchmarks.codec
 
 check: lint types imports ## lint, types and the directions of the imports
@@ -55,13 +55,14 @@ coverage: .venv/dev.stamp ## hold the coverage of the last `make test` against i
 	$(BIN)/coverage report --fail-under=100 --skip-covered --show-missing \
 		--include='xml_contracts/*,refund_api/negotiation.py,refund_api/signature.py'
 
-lock: ## write requirements.lock and dev.lock anew from setup.cfg (versions already locked stay)
+lock: ## write the lock files anew from setup.cfg (versions already locked stay)
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
 	$(PYTHON) -m venv "$$tools"; \
 	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check pip-tools; \
 	"$$tools/bin/"$(COMPILE) --output-file requirements.lock setup.cfg; \
 	"$$tools/bin/"$(COMPILE) --extra postgres --extra test --extra lint --constraint requirements.lock \
-		--output-file dev.lock setup.cfg
+		--output-file dev.lock setup.cfg; \
+	"$$tools/bin/"$(COMPILE) --extra bench --constraint requirements.lock --output-file bench.lock setup.cfg
 
 clean: ## remove what the other targets made, except instance/ (demo database and key)
 	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
@@ -87,4 +88,9 @@ clean: ## remove what the other targets made, except instance/ (demo database an
 .venv/dev.stamp: dev.lock requirements.lock | .venv/venv.stamp
 	@echo "Installing what dev.lock names …"
 	@$(INSTALL) dev.lock
+	@touch .venv/run.stamp $@
+
+.venv/bench.stamp: bench.lock requirements.lock | .venv/venv.stamp
+	@echo "Installing what bench.lock names …"
+	@$(INSTALL) bench.lock
 	@touch .venv/run.stamp $@
