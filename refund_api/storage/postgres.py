@@ -54,7 +54,7 @@ class BoundedConnection(psycopg.Connection[Any]):
     _warned: str | None = None
 
     def wait(self, gen: PQGen[T], *args: Any, **options: Any) -> T:
-        """psycopg's loop, every version of which waits for ever, with an end."""
+        """psycopg's loop, with an end: 3.2, which we serve too, has no timeout."""
         if self.deadline == math.inf:
             return super().wait(gen, *args, **options)
         poll = select.poll()

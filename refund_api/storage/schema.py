@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from .unit_of_work import read, write
 
 _UPGRADING = Budget(statement=3600, whole=3600)
 _CHECKING = Budget(lock=1, statement=2, whole=2)
+_SPARE = 1 << 20  # bytes on the disk, without which the next COMMIT may fail
 _SERVER = text(
     "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', current_setting('server_encoding')"
 )
@@ -46,13 +49,18 @@ def head() -> str:
 
 def upgrade(engine: Engine) -> None:
     """Bring the schema to head(), in one transaction. LedgerUnavailable: out of reach, or busy."""
-    if current(engine) == head():
+    if _reached(current(engine)):
         return
     try:
         write(engine, lambda connection: command.upgrade(alembic_config(connection), "head"), _UPGRADING)
     except (DBAPIError, CommandError):
-        if current(engine) != head():  # else another upgrade was faster, and its tables were in the way of ours
+        if not _reached(current(engine)):  # else another upgrade was faster, and its tables were in the way of ours
             raise
+
+
+def _reached(found: str | None) -> bool:
+    """A newer revision will do: it only adds, until no code is left that needs what it would take away."""
+    return found is not None and found >= head()
 
 
 def current(engine: Engine) -> str | None:
@@ -75,7 +83,10 @@ def check(engine: Engine) -> list[str]:
 def _writable(connection: Connection) -> list[str]:
     if connection.dialect.name == "sqlite":
         path = Path(connection.engine.url.database or "")
-        return [f"not writable: {one}" for one in (path, path.parent) if not os.access(one, os.W_OK)]
+        problems = [f"not writable: {one}" for one in (path, path.parent) if not os.access(one, os.W_OK)]
+        if shutil.disk_usage(path.parent).free < _SPARE:
+            problems.append(f"the disk is full: {path.parent}")
+        return problems
     read_only, encoding = connection.execute(_SERVER).one()
     problems = ["the database is read only: a standby, or made so"] if read_only else []
     if encoding != "UTF8":
@@ -85,10 +96,21 @@ def _writable(connection: Connection) -> list[str]:
 
 def _migrated(connection: Connection) -> list[str]:
     found = _revision(connection)
-    if found is not None and found > head():
-        return [f"the database is at revision {found}, this code knows {head()} at most: it needs the newer code"]
-    if found != head():
+    if not _reached(found):
         upgrading = "run `flask --app app db upgrade`"
         return [f"the database is at revision {found}, this code needs {head()}: {upgrading}"]
-    missing = metadata.tables.keys() - set(inspect(connection).get_table_names())
-    return [f"the database is at revision {found} but lacks the table {name}" for name in sorted(missing)]
+    return [f"the database is at revision {found} {misfit}" for misfit in _misfits(connection)]
+
+
+def _misfits(connection: Connection) -> Iterator[str]:
+    """What this code needs and does not find, or would have to write and does not know."""
+    found = {table: columns for (_, table), columns in inspect(connection).get_multi_columns().items()}
+    for name, table in sorted(metadata.tables.items()):
+        if name not in found:
+            yield f"but lacks the table {name}"
+            continue
+        there = {column["name"]: column for column in found[name]}
+        yield from (f"but lacks the column {name}.{column}" for column in table.columns.keys() - there.keys())
+        for column in there.keys() - table.columns.keys():
+            if not there[column]["nullable"] and there[column]["default"] is None:
+                yield f"and wants {name}.{column}, which this code does not write"

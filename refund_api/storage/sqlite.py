@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..ports import LedgerUnavailable
 from .budget import Budget, Verdict
@@ -46,7 +47,28 @@ def make_sqlite(url: URL, *, threads: int) -> Engine:
     )
     event.listen(engine, "connect", _open)
     event.listen(engine, "begin", _begin)
+    _watch(engine, path)
     return engine
+
+
+def _watch(engine: Engine, path: Path) -> None:
+    """A connection serves the file it was opened on: never one that a restore has replaced, or that is gone."""
+
+    def identity() -> tuple[int, int]:
+        try:
+            found = path.stat()
+        except FileNotFoundError as error:
+            raise LedgerUnavailable(f"{path} is gone") from error
+        return found.st_dev, found.st_ino
+
+    @event.listens_for(engine, "connect")
+    def remember(driver: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = identity()
+
+    @event.listens_for(engine, "checkout")
+    def compare(driver: sqlite3.Connection, record: ConnectionPoolEntry, proxy: object) -> None:
+        if record.info["file"] != identity():
+            raise DisconnectionError("another file has the name now")  # the pool opens it instead
 
 
 def _open(driver: sqlite3.Connection, record: object) -> None:

@@ -119,16 +119,6 @@ def test_check_says_which_command_brings_an_old_database_up_to_date(empty_url: s
     assert problem == ("the database is at revision None, this code needs 0001: run `flask --app app db upgrade`")
 
 
-def test_check_says_that_the_code_is_older_than_the_database(engine: Engine) -> None:
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    assert schema.check(engine) == [
-        "the database is at revision 9999, this code knows 0001 at most: it needs the newer code"
-    ]
-    with pytest.raises(CommandError):
-        schema.upgrade(engine)
-
-
 def test_check_names_a_table_that_is_missing(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE request_nonce"))
@@ -172,6 +162,7 @@ def test_a_new_revision_can_be_written(engine: Engine, tmp_path: Path) -> None:
     with engine.connect() as connection:
         config = schema.alembic_config(connection)
         versions = Path(schema.__file__).with_name("migrations") / "versions"
+        config.set_main_option("version_path_separator", "os")  # its name before Alembic 1.16
         config.set_main_option("version_locations", f"{versions}{os.pathsep}{tmp_path}")
         command.revision(config, "add nothing", rev_id="0002", version_path=str(tmp_path), autogenerate=True)
     written = (tmp_path / "0002_add_nothing.py").read_text()

@@ -20,6 +20,7 @@ TIME = sa.DateTime(timezone=True)
 def upgrade() -> None:
     create_orders()
     create_refunds()
+    create_outbox()
     op.create_table(
         "request_nonce",
         sa.Column("nonce", exact(64), nullable=False),
@@ -86,6 +87,9 @@ def create_refunds() -> None:
         refund_key("refund_item"),
         sa.CheckConstraint("amount_minor >= 0", name=op.f("ck_refund_item_amount_minor")),
     )
+
+
+def create_outbox() -> None:
     op.create_table(
         "refund_outbox",
         sa.Column(*ORDER_NUMBER, nullable=False),

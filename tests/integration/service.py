@@ -1,0 +1,110 @@
+"""The whole service on a real database, asked as clients ask; only the clock stands still."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Engine
+
+from app import create_app, make_handler
+from refund_api.settings import Settings
+from refund_api.storage import schema
+from refund_api.storage.budget import Budget
+from refund_api.storage.engine import make_engine
+from refund_api.storage.unit_of_work import SqlUnitOfWork
+from tests.fakes import ALICE, NOW, SECRET, signed
+from tests.wire import FORMATS, Format, members_of
+
+from .storage.given import at_once
+
+JSON = FORMATS[0]
+KEYS = json.dumps({"keys": [{"kid": "legacy", "scheme": "legacy", "secret": SECRET.decode()}]})
+
+_nonces = itertools.count(1)
+_NAMESPACE = "http://schemas.datacontract.org/2004/07/ChinaTrainTickets.Web.Areas.webApi.Models"
+TRY_AGAIN = {
+    "application/json": '{"code":3001,"message":"Try again","data":null}',
+    "application/xml": f'<ApiResultOfstring xmlns:i="http://www.w3.org/2001/XMLSchema-instance" xmlns="{_NAMESPACE}">'
+    '<code>3001</code><data i:nil="true" /><message>Try again</message></ApiResultOfstring>',
+}
+"""Media type -> the whole body of a 3001."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a client got; `code` and `number` only of JSON."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def result(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+    @property
+    def number(self) -> str:
+        """The number of the refund; AssertionError when it was refused."""
+        assert (self.status, self.result["code"]) == (200, 1), self
+        number: str = self.result["data"]
+        return number
+
+
+@dataclass(frozen=True)
+class Service:
+    """An application with its engine; every request is signed with a nonce of its own, or with `random`."""
+
+    app: Flask
+    engine: Engine
+
+    def cancel(self, order: str, passengers: str, form: Format = JSON, *, random: int | None = None) -> Answer:
+        request = signed(order, passengers, random=next(_nonces) if random is None else random)
+        response = self.app.test_client().post(
+            "/api/order/cancel", data=form.write(members_of(request)), content_type=form.content_type
+        )
+        return Answer(response.status_code, dict(response.headers), response.data)
+
+
+@contextmanager
+def service(url: str, *, budget: Budget | None = None, threads: int = 4) -> Iterator[Service]:
+    """As app.py composes it, on an engine that the test may look at, and with the budgets of the test."""
+    settings = Settings(database_url=url, keys=KEYS, threads=threads)
+    engine = make_engine(url, threads=threads)
+    unit_of_work = SqlUnitOfWork(engine, budget=budget or Budget())
+    handler = replace(make_handler(settings, clock=lambda: NOW), unit_of_work=unit_of_work)
+    try:
+        yield Service(create_app(settings, handler=handler), engine)
+    finally:
+        engine.dispose()
+
+
+def assert_try_again(answer: Answer) -> None:
+    """A 503 that a client can read, in the format it speaks."""
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2"), answer
+    media_type = answer.headers["Content-Type"].partition(";")[0]
+    assert answer.body.decode() == TRY_AGAIN[media_type]
+
+
+def assert_try_again_in_every_format(served: Service, order: str = "order", passengers: str = ALICE) -> None:
+    """Three clients at once."""
+    answers = at_once([partial(served.cancel, order, passengers, form) for form in FORMATS])
+    for answer in answers:
+        assert isinstance(answer, Answer), answer
+        assert_try_again(answer)
+    types = [answer.headers["Content-Type"].partition(";")[0] for answer in answers if isinstance(answer, Answer)]
+    assert types == ["application/json", "application/xml", "application/json"]
+
+
+def problem_of(engine: Engine) -> str:
+    """The one sentence of `db check`."""
+    (sentence,) = schema.check(engine)
+    assert "\n" not in sentence
+    return sentence

@@ -1,0 +1,155 @@
+"""A cancel touches one order: its statements name it, its rows are the only ones read, locked or written.
+
+So the tables may be distributed by order_number; what the keys must be for that is in test_schema.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Delete,
+    Engine,
+    Insert,
+    Select,
+    Table,
+    TextClause,
+    Update,
+    event,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList
+from sqlalchemy.sql.visitors import iterate
+
+from refund_api.storage.tables import metadata, orders, passenger, request_nonce
+from tests.integration.service import Service, service
+
+from .given import ALICE, BOB, CAROL, book
+
+MINE, OTHER = "mine", "other"
+Statement = tuple[Any, list[dict[str, Any]]]
+
+
+@contextmanager
+def recorded(engine: Engine) -> Iterator[list[Statement]]:
+    """Every statement that is executed, with the parameters of every row."""
+    found: list[Statement] = []
+
+    def before(connection: Connection, statement: Any, many: Any, one: Any, options: Any) -> None:
+        found.append((statement, list(many) or [dict(one)]))
+
+    event.listen(engine, "before_execute", before)
+    yield found
+    event.remove(engine, "before_execute", before)
+
+
+def strays(statement: Any, rows: list[dict[str, Any]]) -> list[str]:
+    """What in a statement may read or write a row that is not of the order MINE."""
+    if isinstance(statement, TextClause):
+        return [] if "set_config" in statement.text else [f"not understood: {statement.text}"]
+    tables = {table for table in iterate(statement) if isinstance(table, Table)}
+    if isinstance(statement, Insert):
+        return [f"{table.name}: a row of {row}" for table in tables for row in rows if row["order_number"] != MINE]
+    if not isinstance(statement, (Select, Update, Delete)):
+        return [f"not understood: {statement}"]
+    wanted = {request_nonce.c.nonce} if tables == {request_nonce} else {table.c.order_number for table in tables}
+    bound = dict(equalities(statement.whereclause))
+    found = [f"{column} is not bound: {statement}" for column in wanted - bound.keys()]
+    for column in wanted & bound.keys() - {request_nonce.c.nonce}:
+        values = [row.get(bound[column].key, bound[column].value) for row in rows]
+        found += [f"{column} is {value}" for value in values if value != MINE]
+    return found
+
+
+def equalities(clause: ColumnElement[bool] | None) -> Iterator[tuple[Any, BindParameter[Any]]]:
+    """The columns that a WHERE demands to equal a parameter, whatever else it demands; and the parameter."""
+    if isinstance(clause, BooleanClauseList) and clause.operator is operators.and_:
+        for one in clause.clauses:
+            yield from equalities(one)
+    elif isinstance(clause, BinaryExpression) and clause.operator is operators.eq:
+        yield from [(clause.left, one) for one in [clause.right] if isinstance(one, BindParameter)]
+
+
+@pytest.fixture(params=("sqlite", "postgres"))
+def served(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """Two orders of the same passengers."""
+    with service(request.getfixturevalue(f"{request.param}_url")) as found:
+        for order in (MINE, OTHER):
+            book(found.engine, order, [ALICE, BOB, CAROL])
+        yield found
+
+
+def code(served: Service, passengers: str, order: str = MINE, random: int | None = None) -> int:
+    found: int = served.cancel(order, passengers, random=random).result["code"]
+    return found
+
+
+def cancel_in_every_way(served: Service) -> None:
+    assert code(served, ALICE, random=900_001) == 1
+    assert code(served, ALICE, random=900_001) == 1  # the same bytes: the nonce is read
+    assert code(served, ALICE) == 1  # signed anew
+    assert code(served, f"{ALICE},{BOB}") == 2004
+    assert code(served, "00000000-0000-4000-8000-000000000000") == 2002
+    assert code(served, BOB, random=900_001) == 1002  # the nonce of another request
+    assert code(served, f"{BOB},{CAROL}") == 1  # the last: the order is closed
+    assert code(served, ALICE) == 1
+
+
+def test_no_statement_of_a_cancel_reaches_beyond_its_order(served: Service) -> None:
+    with recorded(served.engine) as statements:
+        cancel_in_every_way(served)
+    for kind in (Insert, Select, Update):
+        assert any(isinstance(statement, kind) for statement, _ in statements)
+    touched = {table.name for statement, _ in statements for table in iterate(statement) if isinstance(table, Table)}
+    assert touched == metadata.tables.keys()
+    assert [stray for statement, rows in statements for stray in strays(statement, rows)] == []
+
+
+def test_the_rows_of_another_order_stay_as_they_are(served: Service) -> None:
+    def rows_of_the_other() -> list[object]:
+        with served.engine.connect() as connection:
+            tables = [select(table).where(table.c.order_number == OTHER) for table in metadata.sorted_tables]
+            return [connection.execute(table).all() for table in tables]
+
+    before = rows_of_the_other()
+    cancel_in_every_way(served)
+    assert rows_of_the_other() == before
+    assert code(served, ALICE, OTHER) == 1
+
+
+def test_a_cancel_waits_for_no_lock_on_another_order(postgres_url: str) -> None:
+    with service(postgres_url) as served:
+        for order in (MINE, OTHER):
+            book(served.engine, order, [ALICE, BOB, CAROL])
+        assert code(served, ALICE, OTHER) == 1
+        with served.engine.begin() as holder:
+            for table in metadata.sorted_tables:
+                holder.execute(select(table).where(table.c.order_number == OTHER).with_for_update())
+            cancel_in_every_way(served)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        select(orders),
+        select(orders).where(orders.c.order_number > "a"),
+        select(orders).where((orders.c.order_number == MINE) | (orders.c.state == "booked")),
+        select(passenger.c.paid_minor).where(passenger.c.passenger_id == ALICE),
+        select(orders).join(passenger).where(orders.c.order_number == MINE),
+        update(orders).values(state="booked"),
+        update(orders).where(orders.c.order_number == OTHER).values(state="booked"),
+        text("SELECT * FROM orders"),
+    ],
+    ids=str,
+)
+def test_a_statement_that_strays_is_found(statement: Any) -> None:
+    assert strays(statement, [{}]) != []
