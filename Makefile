@@ -9,15 +9,19 @@ COMPILE := pip-compile --quiet --no-header --strip-extras --generate-hashes \
 MONO := mono-mcs mono-runtime libmono-system-net-http4.0-cil libmono-system-net-http-formatting4.0-cil \
 	libmono-system-runtime-serialization4.0-cil
 
+KILLS ?= 1000
+SECONDS ?= 1800
+ENGINE ?= all
+
 # The demo has its own database and key, whatever the shell has set for a real service.
 DEMO := env -u REFUND_API_DATABASE_URL_FILE -u REFUND_API_KEYS -u REFUND_API_KEYS_FILE \
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-dotnet chaos bench-codec check lint types imports coverage lock clean
+.PHONY: help run test test-dotnet mono-packages chaos chaos-failpoints chaos-controls test-ha bench-codec check lint types imports coverage lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/run.stamp ## serve demo orders on http://127.0.0.1:8000 (PORT=8001 for another port)
 	@$(DEMO) $(BIN)/flask --app app quickstart --keys instance/keys.json --url http://127.0.0.1:$(PORT)
@@ -32,8 +36,20 @@ test-dotnet: .venv/dev.stamp ## a real .NET client (Mono, from apt) against a re
 		{ echo "There is no $$command; on Debian: apt install $(MONO)" >&2; exit 1; }; done
 	$(BIN)/python -m pytest tests/interop/dotnet
 
-chaos: .venv/dev.stamp ## kill -9 under load, half an hour; then the clients' record against the ledger
-	$(BIN)/python -m tests.chaos.kill
+mono-packages:
+	@echo $(MONO)
+
+chaos: .venv/dev.stamp ## kill -9 workers under load: nothing lost, nothing twice (KILLS=1000 SECONDS=60 ENGINE=sqlite)
+	$(BIN)/python -m tests.chaos.kill --kills $(KILLS) --seconds $(SECONDS) --engine $(ENGINE)
+
+chaos-failpoints: .venv/dev.stamp ## a worker dies at every statement, COMMIT and answer, on both engines
+	$(BIN)/python -m tests.chaos.sweep --engine $(ENGINE)
+
+chaos-controls: .venv/dev.stamp ## with a safeguard taken away, the programs must see the fault
+	$(BIN)/python -m tests.chaos.controls
+
+test-ha: .venv/dev.stamp ## kill the primary ten times, promote its standby: nothing acknowledged may be lost
+	$(BIN)/python -m tests.chaos.failover
 
 bench-codec: .venv/bench.stamp ## the codecs against their floor and their peers
 	$(BIN)/python -m benchmarks.codec

@@ -1,0 +1,174 @@
+"""`make test-ha`: the primary is killed -9 while its standby lags, and no acknowledged refund may be lost.
+
+Clients and one gunicorn go on through the multi-host URL. With COMMITs that wait for the standby nothing
+may be lost; with COMMITs that do not, the control, something must be. Exit status 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from refund_api.storage.engine import make_engine
+from refund_api.storage.schema import upgrade
+from tests.replication import Pair, pair
+from tests.servers import Gunicorn, gunicorn
+
+from .check import OK, Record, read_ledger, read_record, violations
+from .load import Load, Orders
+from .report import Figures, print_figures, print_violations, progress
+from .stage import Stage, environment
+
+_WORKERS = 2
+_BEFORE, _STALL, _AFTER = 1.5, 1.0, 1.5  # seconds of load
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of one failover, time.monotonic_ns()."""
+
+    stalled: int
+    killed: int
+    promoted: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """What the clients saw of one failover: refunds, and seconds from the kill on."""
+
+    acknowledged: int
+    while_stalled: int
+    lost: int
+    promoted: float
+    first_answer: float
+
+    def __str__(self) -> str:
+        refunds = f"{self.acknowledged:4} acknowledged ({self.while_stalled} while stalled), {self.lost} lost"
+        return f"{refunds}; promoted after {self.promoted:.2f} s, first answer after {self.first_answer:.2f} s"
+
+
+def fail_over(servers: Pair, server: Gunicorn, orders: Orders, records: Path) -> Moments:
+    """One failover under load; it ends when every request was answered."""
+    with Load(server, orders, records) as load:
+        time.sleep(_BEFORE)
+        servers.stall()
+        stalled = time.monotonic_ns()
+        time.sleep(_STALL)
+        killed = time.monotonic_ns()
+        servers.primary.kill()
+        servers.fail_over()
+        promoted = time.monotonic_ns()
+        time.sleep(_AFTER)
+        load.stop()
+        load.drain()
+    return Moments(stalled, killed, promoted)
+
+
+def first_told(record: Record) -> dict[str, int]:
+    """The refunds that were promised, and when a client first read so."""
+    told: dict[str, int] = {}
+    for seen in record.seen:
+        if seen.code == OK and seen.data is not None:
+            told[seen.data] = min(seen.at, told.get(seen.data, seen.at))
+    return told
+
+
+def judge(record: Record, stage: Stage, moments: Moments, told: set[str], lost: set[str]) -> Round:
+    """The round that has just ended; adds to what was `told` and `lost` in those before."""
+    now_told = first_told(record)
+    now_lost = now_told.keys() - read_ledger(stage.engine).refunds.keys()
+    new = {number: at for number, at in now_told.items() if number not in told}
+    served = [seen.at for seen in record.seen if seen.code == OK and seen.at > moments.promoted]
+    found = Round(
+        acknowledged=len(new),
+        while_stalled=sum(moments.stalled < at < moments.killed for at in new.values()),
+        lost=len(now_lost - lost),
+        promoted=(moments.promoted - moments.killed) / 1e9,
+        first_answer=(min(served) - moments.killed) / 1e9 if served else float("inf"),
+    )
+    told.update(now_told)
+    lost.update(now_lost)
+    return found
+
+
+@contextmanager
+def stage_on(servers: Pair, directory: Path) -> Iterator[Stage]:
+    """The service's own view of the pair: one URL, whoever is the primary."""
+    engine = make_engine(servers.url, threads=4)
+    try:
+        upgrade(engine)
+        yield Stage(engine, environment(servers.url), directory)
+    finally:
+        engine.dispose()
+
+
+def run(rounds: int, title: str, *, synchronous: bool) -> tuple[Figures, dict[str, list[str]]]:
+    """The figures of all rounds and the violations by kind; a line a round on stderr."""
+    done: list[Round] = []
+    told: set[str] = set()
+    lost: set[str] = set()
+    with (
+        tempfile.TemporaryDirectory(prefix="failover") as directory,
+        pair() as servers,
+        stage_on(servers, Path(directory)) as stage,
+        gunicorn("wsgi:app", Path(directory, "gunicorn.log"), stage.env, _WORKERS) as server,
+    ):
+        orders = Orders(stage)
+        for number in range(1, rounds + 1):
+            progress(f"{title}: round {number} of {rounds}")
+            if number > 1:
+                servers.follow()
+                orders.refill()
+            servers.wait_for_standbys(synchronous)
+            moments = fail_over(servers, server, orders, stage.records)
+            done.append(judge(read_record(stage.records), stage, moments, told, lost))
+            progress("")
+            print(f"{title} round {number}: {done[-1]}", file=sys.stderr, flush=True)
+        found = violations(read_record(stage.records), read_ledger(stage.engine)) | {"audit": stage.audit()}
+    return figures_of(done, found), found
+
+
+def figures_of(rounds: list[Round], found: dict[str, list[str]]) -> Figures:
+    answers = sorted(one.first_answer for one in rounds)
+    return {
+        "rounds": len(rounds),
+        "acknowledged": sum(one.acknowledged for one in rounds),
+        "of these while stalled": sum(one.while_stalled for one in rounds),
+        "lost": sum(one.lost for one in rounds),
+        "other violations": sum(len(sentences) for kind, sentences in found.items() if kind != "lost"),
+        "first answer, median s": round(answers[len(answers) // 2], 2),
+        "first answer, worst s": round(answers[-1], 2),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.failover", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=10, help="with a synchronous standby")
+    parser.add_argument("--control-rounds", type=int, default=3, help="with an asynchronous one")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    wanted = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
+    columns: dict[str, Figures] = {}
+    failed = False
+    if wanted.rounds:
+        columns["synchronous"], found = run(wanted.rounds, "synchronous", synchronous=True)
+        print_violations("synchronous", found)
+        failed |= any(found.values())
+    if wanted.control_rounds:
+        columns["control"], _ = run(wanted.control_rounds, "control", synchronous=False)
+        if not columns["control"]["lost"]:
+            print("control: nothing was lost, so this program would not see a loss", file=sys.stderr)
+            failed = True
+    print_figures(columns, as_json=wanted.json)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

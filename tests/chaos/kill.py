@@ -1,0 +1,127 @@
+"""`make chaos`: kill -9 of workers under load, then the clients' record against the ledger.
+
+Only workers that have served are killed, by their ids as children of the gunicorn started here.
+Exit status 1 when anything is lost, refunded twice or told differently.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.servers import Gunicorn, gunicorn
+
+from .check import read_ledger, read_record, violations
+from .load import Load, Orders
+from .report import print_figures, print_violations, progress
+from .stage import ENGINES, Stage, stage
+
+WORKERS = 2
+# A worker that dies every second shall not spend its life importing. No connection crosses the fork: the first
+# request opens it.
+PRELOAD = {"GUNICORN_CMD_ARGS": "--preload"}
+_PAUSE = 0.2  # seconds between kills, on average
+
+
+def workers_of(server: Gunicorn) -> list[int]:
+    """The process ids of its workers."""
+    master = server.process.pid
+    return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+
+
+def has_served(worker: int) -> bool:
+    """gthread makes its threads when requests come; a process that ended has no threads at all."""
+    try:
+        return len(os.listdir(f"/proc/{worker}/task")) > 1
+    except OSError:
+        return False
+
+
+def kill_one(server: Gunicorn, killed: set[int]) -> None:
+    """Kill -9 of a random worker that serves and is not dying already; nobody when there is none yet."""
+    serving = [worker for worker in workers_of(server) if worker not in killed and has_served(worker)]
+    if serving:
+        worker = random.choice(serving)
+        os.kill(worker, signal.SIGKILL)
+        killed.add(worker)
+
+
+def kill_under_load(server: Gunicorn, load: Load, orders: Orders, title: str, kills: int, seconds: float) -> int:
+    """How many were killed: `kills`, or as many as the seconds allow."""
+    start = time.monotonic()
+    killed: set[int] = set()
+    while len(killed) < kills and time.monotonic() - start < seconds and load.running and server.process.poll() is None:
+        time.sleep(random.expovariate(1 / _PAUSE))
+        kill_one(server, killed)
+        orders.refill()
+        spent = time.monotonic() - start
+        progress(
+            f"{title}: {len(killed)} of {kills} kills, {load.sent} requests, {load.answers} answers, {spent:.0f} s"
+        )
+    progress("")
+    return len(killed)
+
+
+def run(engine: str, kills: int, seconds: float, directory: Path) -> tuple[dict[str, int], dict[str, list[str]]]:
+    """The figures of one engine and the violations by kind."""
+    start = time.monotonic()
+    with stage(engine, directory) as the_stage:
+        orders = Orders(the_stage)
+        started = gunicorn("wsgi:app", directory / "gunicorn.log", {**the_stage.env, **PRELOAD}, WORKERS)
+        with started as server, Load(server, orders, the_stage.records) as load:
+            done = kill_under_load(server, load, orders, engine, kills, seconds)
+            load.stop()
+            load.drain()
+            cut = load.cut
+        figures, found = judge(the_stage)
+    first = {"seconds": round(time.monotonic() - start), "kills": done, "requests cut": cut}
+    if not (done and cut):
+        found["no proof"] = ["no worker was killed with a request in its hands"]
+    return {**first, **figures}, found
+
+
+def judge(the_stage: Stage) -> tuple[dict[str, int], dict[str, list[str]]]:
+    """The record of the stage against its ledger, and the audit."""
+    record, ledger = read_record(the_stage.records), read_ledger(the_stage.engine)
+    found = {**violations(record, ledger), "audit": the_stage.audit()}
+    figures = {
+        "requests sent": record.sent,
+        "answers": len(record.seen),
+        "of them try again": sum(seen.code == 3001 for seen in record.seen),
+        "refunds": len(ledger.refunds),
+    }
+    return {**figures, **{kind: len(sentences) for kind, sentences in found.items()}}, found
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    arguments.add_argument("--engine", choices=(*ENGINES, "all"), default="all")
+    arguments.add_argument("--kills", type=int, default=1000, help="an engine; default %(default)s")
+    arguments.add_argument("--seconds", type=float, default=1800, help="of load, for all engines; default %(default)s")
+    arguments.add_argument("--json", action="store_true")
+    wanted = arguments.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # so that the servers are stopped too
+    engines = ENGINES if wanted.engine == "all" else (wanted.engine,)
+    columns, bad = {}, False
+    for engine in engines:
+        directory = Path(tempfile.mkdtemp(prefix=f"chaos-{engine}-"))
+        columns[engine], found = run(engine, wanted.kills, wanted.seconds / len(engines), directory)
+        print_violations(engine, found)
+        if any(found.values()):
+            bad = True
+            print(f"{engine}: the record of the clients stays in {directory}", file=sys.stderr)
+        else:
+            shutil.rmtree(directory)
+    print_figures(columns, as_json=wanted.json)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

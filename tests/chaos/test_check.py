@@ -1,0 +1,99 @@
+"""The checking program itself: one planted violation a kind, and exactly that kind is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.check import Asked, Ledger, Record, Seen, read_record, violations
+from tests.chaos.client import Client, make_request
+from tests.servers import Gunicorn, free_port
+
+ALICE, BOB = frozenset({"alice"}), frozenset({"bob"})
+BOTH = ALICE | BOB
+OTHER_SIGN = "s2"
+
+
+def asked(passengers: frozenset[str] = ALICE, sign: str = "s1", order: str = "order") -> Asked:
+    return Asked(order, passengers, ",".join(sorted(passengers)), sign)
+
+
+def seen(request: int, code: int | None, data: str | None = None, *, at: int = 1, status: int = 200) -> Seen:
+    return Seen(request, at, at, status, code, data)
+
+
+def ledger(*refunds: tuple[str, frozenset[str]], order: str = "order") -> Ledger:
+    items = tuple((order, passenger) for _, passengers in refunds for passenger in sorted(passengers))
+    return Ledger({number: (order, passengers) for number, passengers in refunds}, items)
+
+
+CLEAN = Record({1: asked(), 2: asked(BOTH, OTHER_SIGN)}, [seen(1, 1, "n1"), seen(1, 1, "n1", at=2), seen(2, 2004)])
+
+PLANTED: dict[str, tuple[Record, Ledger]] = {
+    "lost": (Record({1: asked()}, [seen(1, 1, "n1")]), ledger()),
+    "unexplained": (Record(), ledger(("n1", ALICE))),
+    "double": (
+        Record({1: asked(), 2: asked(BOTH, OTHER_SIGN)}, [seen(1, 1, "n1"), seen(2, 1, "n2")]),
+        ledger(("n1", ALICE), ("n2", BOTH)),
+    ),
+    "differing repeats": (Record({1: asked()}, [seen(1, 1, "n1"), seen(1, 2005, at=2)]), ledger(("n1", ALICE))),
+    "baseless refusals": (Record({1: asked()}, [seen(1, 2004)]), ledger()),
+    "signatures used twice": (
+        Record({1: asked(), 2: asked(BOB)}, [seen(1, 1, "n1"), seen(2, 1, "n2")]),
+        ledger(("n1", ALICE), ("n2", BOB)),
+    ),
+    "unexpected answers": (Record({1: asked()}, [seen(1, None, status=500)]), ledger()),
+    "unanswered": (Record({1: asked()}, [seen(1, 3001, status=503)]), ledger()),
+}
+ALSO = {"differing repeats": {"unexpected answers"}}  # 2005 is one, to requests that are all cancellable
+
+
+def kinds_found(record: Record, held: Ledger) -> set[str]:
+    return {kind for kind, found in violations(record, held).items() if found}
+
+
+def test_nothing_is_found_where_nothing_is_wrong() -> None:
+    assert kinds_found(CLEAN, ledger(("n1", ALICE))) == set()
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_a_planted_violation_is_found_and_no_other(kind: str) -> None:
+    assert kinds_found(*PLANTED[kind]) == {kind} | ALSO.get(kind, set())
+
+
+def test_a_signature_on_two_requests_of_one_content_is_a_repeat() -> None:
+    record = Record({1: asked(), 2: asked()}, [seen(1, 1, "n1"), seen(2, 1, "n1")])
+    assert kinds_found(record, ledger(("n1", ALICE))) == set()
+
+
+def test_every_kind_has_been_planted() -> None:
+    assert violations(Record(), ledger()).keys() == PLANTED.keys()
+
+
+@pytest.mark.parametrize(
+    ("record", "held", "kinds"),
+    [
+        (CLEAN, ledger(("n1", ALICE), order="another"), {"lost", "unexplained", "baseless refusals"}),
+        (CLEAN, ledger(("n1", BOTH)), {"lost", "baseless refusals"}),
+        (
+            Record({1: asked()}, [seen(1, 1, "n1"), seen(1, 1, "n2")]),
+            ledger(("n1", ALICE)),
+            {"lost", "differing repeats", "double"},
+        ),
+        (Record({1: asked()}, [seen(1, 1002)]), ledger(), {"baseless refusals"}),
+        (Record({1: asked()}, [seen(1, 1, "n1", status=500)]), ledger(("n1", ALICE)), {"unexpected answers"}),
+        (Record({1: asked()}), ledger(("n1", ALICE)), {"unexplained", "unanswered"}),
+    ],
+)
+def test_its_other_shapes_are_found_too(record: Record, held: Ledger, kinds: set[str]) -> None:
+    assert kinds_found(record, held) == kinds
+
+
+def test_a_request_whose_server_is_gone_stands_in_the_record_as_sent(tmp_path: Path) -> None:
+    request = make_request("order", ["3288010f-2d18-4900-890e-68025c5c3130"])
+    nowhere = Gunicorn("127.0.0.1", free_port(), process=None, log=tmp_path)  # type: ignore[arg-type]
+    with Client(nowhere, tmp_path / "record.jsonl") as client:
+        assert client.ask(request) is None
+    record = read_record(tmp_path)
+    assert record == Record({request.number: Asked("order", request.passengers, request.ids, request.sign)}, [], sent=1)
