@@ -1,6 +1,9 @@
 # Two commands matter: make run, make test. All they need is Python 3.11 or newer with venv.
 PYTHON ?= python3
 PORT ?= 8000
+ifeq ($(strip $(PORT)),)
+override PORT := 8000
+endif
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 COMPILE := pip-compile --quiet --no-header --strip-extras --generate-hashes \
@@ -14,7 +17,7 @@ SECONDS ?= 1800
 ENGINE ?= all
 
 # The demo has its own database and key, whatever the shell has set for a real service.
-DEMO := env -u REFUND_API_DATABASE_URL_FILE -u REFUND_API_KEYS -u REFUND_API_KEYS_FILE \
+DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) \
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help

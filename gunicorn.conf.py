@@ -10,15 +10,16 @@ from pathlib import Path
 
 from gunicorn.arbiter import Arbiter
 
-from refund_api.settings import Settings, SettingsError
+from refund_api.settings import SettingsError, serving_settings
+from refund_api.storage.engine import make_engine
 
 try:
-    settings = Settings.from_environ()
+    settings = serving_settings()
 except SettingsError as error:
     sys.exit(str(error))
 
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
+workers = max(1, int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1))
 threads = settings.threads
 preload_app = False  # no database handle may cross a fork
 
@@ -26,16 +27,23 @@ timeout = 30
 graceful_timeout = 25  # SIGTERM: requests in flight finish within this, then exit 0
 keepalive = 75  # longer than nginx keeps its side (60 s), so that nginx never writes into a closed connection
 
-loglevel = settings.log_level.lower()
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # the heartbeat must not wait for a disk
 control_socket_disable = True  # since 25.1 gunicorn opens one in the home directory
 permit_unconventional_http_method = True  # the action answers any method, with 405
+forwarder_headers = ""  # by default a header of the client may set SCRIPT_NAME and PATH_INFO
+
+logconfig_dict = {
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s [%(process)d] %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+    "root": {"level": settings.log_level, "handlers": ["stderr"]},
+    "loggers": {"gunicorn.error": {"propagate": True}, "gunicorn.access": {"propagate": False}},
+}
 
 
 def on_starting(server: Arbiter) -> None:
-    """What wsgi.py would refuse in every worker is refused here once; other targets need no key."""
-    if server.app.app_uri == "wsgi:app":
-        try:
-            settings.for_serving()
-        except SettingsError as error:
-            sys.exit(str(error))
+    """A database URL that no worker could use is refused here once; nothing is opened."""
+    try:
+        make_engine(settings.database_url, threads=settings.threads)
+    except ValueError as error:
+        sys.exit(f"REFUND_API_DATABASE_URL: {error}\nA new database: flask --app app db upgrade")

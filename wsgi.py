@@ -1,4 +1,4 @@
 from app import create_app
-from refund_api.settings import Settings
+from refund_api.settings import serving_settings
 
-app = create_app(Settings.from_environ().for_serving())  # gunicorn's target
+app = create_app(serving_settings())  # gunicorn's target

@@ -15,7 +15,7 @@ from .media import BodyCutShort, BodyEncoded, BodyTooLong
 MAX_BODY: Final = 65536
 """Bytes. A cancellation is about 500."""
 
-_LENGTH = re.compile(r"[0-9]{1,18}")
+_LENGTH = re.compile(r"0*([0-9]+)")
 
 
 def read_body(environ: Mapping[str, Any]) -> bytes:
@@ -32,11 +32,12 @@ def read_body(environ: Mapping[str, Any]) -> bytes:
 
 
 def _read_promised(stream: BinaryIO, promised: str) -> bytes:
-    if not _LENGTH.fullmatch(promised):
+    match = _LENGTH.fullmatch(promised)
+    if match is None:
         raise BodyCutShort("The Content-Length header of the request cannot be read.")
-    length = int(promised)
-    if length > MAX_BODY:
+    if len(match[1]) > len(str(MAX_BODY)) or int(match[1]) > MAX_BODY:
         raise _too_long()
+    length = int(match[1])
     body = _read(stream, length)
     if len(body) != length:
         raise BodyCutShort("The request entity is shorter than its Content-Length header says.")

@@ -78,6 +78,11 @@ def _of_werkzeug(error: http.HTTPException) -> Answer:
     return Answer(error.code or 500, HttpError(error.description or error.name))
 
 
+def _try_again(error: LedgerUnavailable) -> Answer:
+    log.error("ledger unavailable: %s", error)
+    return answer_with(TRY_AGAIN)
+
+
 def _broken(error: Exception) -> Answer:
     log.error("unhandled exception", exc_info=error)
     return BROKEN
@@ -89,7 +94,7 @@ ANSWERS: Final[Mapping[type, Callable[[Any], Answer]]] = {
     BodyEncoded: _refused(415),
     UnsupportedMediaType: _refused(415),
     MethodNotAllowed: _refused(405, ("Allow", "POST")),
-    LedgerUnavailable: lambda error: answer_with(TRY_AGAIN),
+    LedgerUnavailable: _try_again,
     http.NotFound: _no_resource,
     http.MethodNotAllowed: _other_method,
     http.InternalServerError: lambda error: BROKEN,  # Flask has logged what is in it

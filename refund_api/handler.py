@@ -18,7 +18,7 @@ from xml_contracts.refund import ApiResult, TicketRefundRequest
 from .domain import Refund, Refusal, judge
 from .media import Bound
 from .ports import Clock, Ledger, Origin, UnitOfWork
-from .shape import binding_problems, read_cancellation, shape_problems
+from .shape import MISSING, Problem, binding_problems, read_cancellation, shape_problems
 from .signature import SignatureRejected, Verified, Verifier
 
 log = logging.getLogger(__name__)
@@ -114,15 +114,16 @@ class CancelOrder:
         log.warning("nonce used for something else: observed, not enforced")
 
 
-def _log_skipped(problems: list[str], ignored: dict[str, str]) -> None:
+def _log_skipped(problems: list[Problem], ignored: dict[str, str]) -> None:
     """Why a member is missing that the client did send: what .NET never told anyone."""
-    for member in (problem.removesuffix(" is missing") for problem in problems):
-        if member in ignored:
+    for member, reason in problems:
+        if reason == MISSING and member in ignored:
             log.warning("%s is missing because it was skipped: %s", member, ignored[member])
 
 
-def _invalid(problems: list[str]) -> ApiResult:
-    return ApiResult(Code.INVALID_REQUEST, f"Invalid request: {'; '.join(problems)}")
+def _invalid(problems: list[Problem]) -> ApiResult:
+    words = [reason if member is None else f"{member}: {reason}" for member, reason in problems]
+    return ApiResult(Code.INVALID_REQUEST, f"Invalid request: {'; '.join(words)}")
 
 
 def _cancelled(refund_id: str) -> ApiResult:

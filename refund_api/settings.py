@@ -7,6 +7,7 @@ made here shows a secret.
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from .signature import Key, KeyRing, KeyRingError
+
+log = logging.getLogger(__name__)
 
 PREFIX: Final = "REFUND_API_"
 MIN_SECRET_BYTES: Final = 16
@@ -89,6 +92,25 @@ class Settings:
         return self
 
 
+_serving: Settings | None = None
+
+
+def serving_settings() -> Settings:
+    """The settings of the environment, fit for serving; SettingsError at the start.
+
+    gunicorn reads them again on SIGHUP. What cannot be used then is logged, and the former settings stay: the workers
+    are forked from a process that has them.
+    """
+    global _serving
+    try:
+        _serving = Settings.from_environ().for_serving()
+    except SettingsError as error:
+        if _serving is None:
+            raise
+        log.critical("settings not taken over, the former ones stay: %s", error)
+    return _serving
+
+
 def _weaknesses(key: Key) -> Iterator[str]:
     if key.secret.decode().strip().lower() in _SAMPLE_SECRETS:
         yield f"{PREFIX}KEYS: the secret of key {key.kid} is a published sample."
@@ -101,6 +123,8 @@ def _read_database_url(text: str) -> str:
         ("sqlite:///", "sqlite+pysqlite:///", "postgres://", "postgresql://", "postgresql+psycopg://")
     ):
         raise ValueError("must be sqlite:///path or postgresql://user@host/database")
+    if text.partition("://")[2].partition("?")[0].count("@") > 1:
+        raise ValueError("has more than one @: in a password it is written %40")
     return _absolute(text)
 
 

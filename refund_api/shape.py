@@ -24,35 +24,40 @@ _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # PostgreSQL takes no NUL, UTF-8 no lone surrogate
 
 
-def binding_problems(bound: Bound[TicketRefundRequest]) -> Iterator[str]:
-    """What the formatter could not read, in words for the client."""
+Problem = tuple[str | None, str]
+"""A member (None: the body as a whole) and what is wrong with it, in words for the client."""
+
+MISSING: Final = "missing"
+
+
+def binding_problems(bound: Bound[TicketRefundRequest]) -> Iterator[Problem]:
+    """What the formatter could not read."""
     if bound.value is None and not bound.errors:
-        yield "there is no request in the body"
-    for member, reason in bound.errors:
-        yield reason if member is None else f"{member} {reason}"
+        yield None, "there is no request in the body"
+    yield from bound.errors
 
 
-def shape_problems(request: TicketRefundRequest) -> Iterator[str]:
-    """Which members are missing or malformed, in words for the client."""
+def shape_problems(request: TicketRefundRequest) -> Iterator[Problem]:
+    """Which members are missing or malformed."""
     for member in ("order_number", "refund_passanger_ids", "time_stamp", "sign"):
         if _is_blank(getattr(request, member)):
-            yield f"{member} is missing"
+            yield member, MISSING
     for member in ("random", "terminal"):
         if getattr(request, member) == 0:
-            yield f"{member} is missing"
+            yield member, MISSING
     for member in ("order_number", "refund_passanger_ids", "refund_reason", "time_stamp", "sign"):
         if _UNSTORABLE.search(getattr(request, member) or ""):
-            yield f"{member} has a character that is not text"
+            yield member, "has a character that is not text"
     if len(request.order_number or "") > MAX_ORDER_NUMBER:
-        yield f"order_number is longer than {MAX_ORDER_NUMBER} characters"
+        yield "order_number", f"longer than {MAX_ORDER_NUMBER} characters"
     if len(request.refund_reason or "") > MAX_REASON:
-        yield f"refund_reason is longer than {MAX_REASON} characters"
+        yield "refund_reason", f"longer than {MAX_REASON} characters"
     if not _is_blank(request.refund_passanger_ids) and not _are_passenger_ids(request.refund_passanger_ids):
-        yield f"refund_passanger_ids must be 1 to {MAX_PASSENGERS} GUIDs separated by commas"
+        yield "refund_passanger_ids", f"must be 1 to {MAX_PASSENGERS} GUIDs separated by commas"
     if not _is_blank(request.time_stamp) and not _is_time_stamp(request.time_stamp):
-        yield "time_stamp must be a UTC time as yyyyMMddHHmmss"
+        yield "time_stamp", "must be a UTC time as yyyyMMddHHmmss"
     if int(request.terminal) not in _TERMINALS | {0}:
-        yield "terminal is not a known terminal"
+        yield "terminal", "not a known terminal"
 
 
 def read_cancellation(request: TicketRefundRequest) -> Cancellation:

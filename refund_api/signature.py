@@ -73,7 +73,7 @@ class KeyRing:
         """Read `{"keys": [{"kid", "scheme", "secret", "not_before", "not_after", "terminals"}]}`; KeyRingError."""
         try:
             entries = json.loads(text)["keys"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise KeyRingError('the key ring must be JSON: {"keys": [{"kid": …, "scheme": …, "secret": …}]}') from None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise KeyRingError('"keys" of the key ring must be a list of objects')
@@ -89,8 +89,8 @@ def _read_key(number: int, entry: dict[str, Any]) -> Key:
         raise KeyRingError(f"key {number}: kid must be 1 to 32 of a-z, 0-9 and -")
     if scheme not in SCHEMES:
         raise KeyRingError(f"key {kid}: scheme must be one of: {', '.join(SCHEMES)}")
-    if not isinstance(secret, str) or not secret:
-        raise KeyRingError(f"key {kid}: secret must be text that is not empty")
+    if not isinstance(secret, str) or not secret or not secret.isprintable():
+        raise KeyRingError(f"key {kid}: secret must be printable text that is not empty")
     unknown = entry.keys() - {"kid", "scheme", "secret", "not_before", "not_after", "terminals"}
     if unknown:
         raise KeyRingError(f"key {kid}: unknown member {sorted(unknown)[0]!r}")

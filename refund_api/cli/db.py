@@ -19,8 +19,13 @@ db_commands = AppGroup("db", help="Create, check and tidy the database.")
 
 def make_database_directory(url: str) -> None:
     """A new SQLite file may need a new directory; any other database is somebody else's to make."""
-    if url.startswith("sqlite"):
-        Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
+    if not url.startswith("sqlite"):
+        return
+    directory = Path(make_url(url).database or "").parent
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"The directory {directory} cannot be made: {error.strerror}") from None
 
 
 @db_commands.command()

@@ -57,6 +57,8 @@ def import_file(context: click.Context, file: BinaryIO, as_json: bool) -> None:
     Exit status 1 on bad lines and on conflicts.
     """
     found, problems = read_import(file)
+    if not found and not problems:
+        raise click.ClickException("There is no order in the file; was it written to its end?")
     result = ImportResult()
     if not problems:
         with open_engine() as engine:

@@ -65,23 +65,31 @@ def quickstart_command(keys_path: Path, url: str) -> None:
 
 def refuse_taken_port(url: str) -> None:
     """ClickException when something answers there already, before anything is made."""
-    parts = urlsplit(url)
     try:
-        socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 80), timeout=1).close()
+        parts = urlsplit(url)
+        host, port = parts.hostname or "127.0.0.1", parts.port or 0
+    except ValueError:
+        port = 0
+    if not port:
+        raise click.ClickException(f"{url} has no port from 1 to 65535; name one: make run PORT=8001")
+    try:
+        socket.create_connection((host, port), timeout=1).close()
     except OSError:
         return
-    raise click.ClickException(f"Port {parts.port or 80} is taken; for another one: make run PORT=8001")
+    raise click.ClickException(f"Port {port} is taken; for another one: make run PORT=8001")
 
 
 def demo_keys(path: Path) -> str:
     """The key ring at `path`, made on the spot when there is none; an existing one is never touched."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     ring = {"keys": [{"kid": "demo", "scheme": "legacy", "secret": secrets.token_hex(32)}]}
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(json.dumps(ring, indent=2) + "\n")
     except FileExistsError:
         pass
+    except OSError as error:
+        raise click.ClickException(f"The key ring {path} cannot be made: {error.strerror}") from None
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

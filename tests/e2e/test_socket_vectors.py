@@ -21,8 +21,9 @@ KEYS = '{"keys": [{"kid": "test", "scheme": "legacy", "secret": "a shared secret
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
-    log = tmp_path_factory.mktemp("gunicorn") / "gunicorn.log"
-    with gunicorn("tests.e2e.recording:app", log, {"REFUND_API_KEYS": KEYS}) as server:
+    folder = tmp_path_factory.mktemp("gunicorn")
+    env = {"REFUND_API_KEYS": KEYS, "REFUND_API_DATABASE_URL": f"sqlite:///{folder}/never-opened.db"}
+    with gunicorn("tests.e2e.recording:app", folder / "gunicorn.log", env) as server:
         yield server
 
 

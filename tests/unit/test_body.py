@@ -59,12 +59,14 @@ def test_fewer_bytes_than_promised_are_refused(promised: str) -> None:
         read_body(environ(b"abc", CONTENT_LENGTH=promised))
 
 
-@pytest.mark.parametrize(
-    "promised", ["+4", "-1", "0x4", "4.0", " 4", "4 ", "4,4", "four", "\u0664", "4\n", "1" * 19, "1" * 5000]
-)
+@pytest.mark.parametrize("promised", ["+4", "-1", "0x4", "4.0", " 4", "4 ", "4,4", "four", "\u0664", "4\n"])
 def test_an_unreadable_length_is_refused(promised: str) -> None:
     with pytest.raises(BodyCutShort):
         read_body(environ(b"abcd", CONTENT_LENGTH=promised))
+
+
+def test_leading_zeros_of_a_length_count_for_nothing() -> None:
+    assert read_body(environ(b"abcd", CONTENT_LENGTH="0" * 5000 + "4")) == b"abcd"
 
 
 def test_the_longest_body_is_taken_either_way() -> None:
@@ -73,7 +75,7 @@ def test_the_longest_body_is_taken_either_way() -> None:
     assert read_body(chunked(body)) == body
 
 
-@pytest.mark.parametrize("promised", [str(MAX_BODY + 1), "9" * 18])
+@pytest.mark.parametrize("promised", [str(MAX_BODY + 1), "9" * 18, "9" * 5000, "0" * 9 + "65537"])
 def test_a_promise_above_the_limit_is_refused_unread(promised: str) -> None:
     stream = Stream(b"x" * 10)
     with pytest.raises(BodyTooLong):

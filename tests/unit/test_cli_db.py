@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click import ClickException
 from flask import Flask
 
 from refund_api.cli import register
@@ -90,3 +91,9 @@ def test_settings_that_cannot_be_used_end_a_command_with_their_text() -> None:
     register(app, refuse)
     result = app.test_cli_runner().invoke(args=["db", "check"])
     assert (result.exit_code, result.output) == (1, "Error: REFUND_API_THREADS must be a number\n")
+
+
+def test_a_directory_that_cannot_be_made_is_told_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ClickException, match="cannot be made"):
+        make_database_directory(f"sqlite:///{tmp_path}/file/refunds.db")

@@ -148,3 +148,8 @@ def test_show_refuses_an_order_number_that_is_not_utf8(commands: Commands) -> No
     result = commands.run("orders", "show", "\udcff")
     assert result.exit_code == 2
     assert "not UTF-8" in result.output
+
+
+def test_import_of_an_empty_file_is_a_failure(commands: Commands, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    assert "There is no order in the file" in commands.fail("orders", "import", str(tmp_path / "empty.jsonl"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
+from click import ClickException
 
 from refund_api.cli import quickstart
 from refund_api.cli.curl import FORMATS, curl
@@ -193,3 +194,15 @@ def test_quickstart_names_a_key_ring_it_cannot_read(tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_bytes(b"\xff")
     output = Commands(tmp_path).fail("quickstart", "--keys", str(tmp_path / "keys.json"), "--url", "http://127.0.0.1:9")
     assert "cannot be read" in output
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:abc", "http://127.0.0.1:99999", "http://127.0.0.1:0", "http://[::1"])
+def test_quickstart_refuses_a_url_without_a_usable_port(url: str) -> None:
+    with pytest.raises(ClickException, match="no port from 1 to 65535"):
+        quickstart.refuse_taken_port(url)
+
+
+def test_quickstart_says_where_it_cannot_make_a_key_ring(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ClickException, match="cannot be made"):
+        quickstart.demo_keys(tmp_path / "file" / "folder" / "keys.json")

@@ -135,3 +135,8 @@ def test_a_server_that_keeps_no_uri_has_one_made_from_its_parts() -> None:
     }
     assert requested_uri(environ) == "http://127.0.0.1:8000/a b%25/\u53d6?q=A"
     assert requested_uri(environ | {"QUERY_STRING": ""}) == "http://127.0.0.1:8000/a b%25/\u53d6"
+
+
+def test_a_ledger_that_is_away_is_logged_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    assert answer_to(LedgerUnavailable("the database is busy")).status == 503
+    assert caplog.messages == ["ledger unavailable: the database is busy"]

@@ -146,21 +146,21 @@ def test_the_signature_is_judged_before_the_database_is_asked() -> None:
 
 
 GUIDS_65 = ",".join(f"{n:08x}-0000-4000-8000-000000000000" for n in range(65))
-TOO_FEW_OR_MANY = "refund_passanger_ids must be 1 to 64 GUIDs separated by commas"
-NOT_A_TIME = "time_stamp must be a UTC time as yyyyMMddHHmmss"
+TOO_FEW_OR_MANY = "refund_passanger_ids: must be 1 to 64 GUIDs separated by commas"
+NOT_A_TIME = "time_stamp: must be a UTC time as yyyyMMddHHmmss"
 
 
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
-        ({"order_number": None}, "order_number is missing"),
-        ({"order_number": ""}, "order_number is missing"),
-        ({"order_number": " \t"}, "order_number is missing"),
-        ({"order_number": "x" * 65}, "order_number is longer than 64 characters"),
-        ({"order_number": "a\0b"}, "order_number has a character that is not text"),
-        ({"order_number": "a\ud800"}, "order_number has a character that is not text"),
-        ({"refund_passanger_ids": None}, "refund_passanger_ids is missing"),
-        ({"refund_passanger_ids": "  "}, "refund_passanger_ids is missing"),
+        ({"order_number": None}, "order_number: missing"),
+        ({"order_number": ""}, "order_number: missing"),
+        ({"order_number": " \t"}, "order_number: missing"),
+        ({"order_number": "x" * 65}, "order_number: longer than 64 characters"),
+        ({"order_number": "a\0b"}, "order_number: has a character that is not text"),
+        ({"order_number": "a\ud800"}, "order_number: has a character that is not text"),
+        ({"refund_passanger_ids": None}, "refund_passanger_ids: missing"),
+        ({"refund_passanger_ids": "  "}, "refund_passanger_ids: missing"),
         ({"refund_passanger_ids": "all"}, TOO_FEW_OR_MANY),
         ({"refund_passanger_ids": f"{ALICE},"}, TOO_FEW_OR_MANY),
         ({"refund_passanger_ids": f"{{{ALICE}}}"}, TOO_FEW_OR_MANY),
@@ -168,13 +168,13 @@ NOT_A_TIME = "time_stamp must be a UTC time as yyyyMMddHHmmss"
         ({"refund_passanger_ids": f"urn:uuid:{ALICE}"}, TOO_FEW_OR_MANY),
         ({"refund_passanger_ids": ALICE.replace("3", "３")}, TOO_FEW_OR_MANY),
         ({"refund_passanger_ids": GUIDS_65}, TOO_FEW_OR_MANY),
-        ({"refund_reason": "x" * 501}, "refund_reason is longer than 500 characters"),
-        ({"refund_reason": "\udfff"}, "refund_reason has a character that is not text"),
-        ({"terminal": 0}, "terminal is missing"),
-        ({"terminal": 99}, "terminal is not a known terminal"),
-        ({"terminal": -1}, "terminal is not a known terminal"),
-        ({"random": 0}, "random is missing"),
-        ({"time_stamp": None}, "time_stamp is missing"),
+        ({"refund_reason": "x" * 501}, "refund_reason: longer than 500 characters"),
+        ({"refund_reason": "\udfff"}, "refund_reason: has a character that is not text"),
+        ({"terminal": 0}, "terminal: missing"),
+        ({"terminal": 99}, "terminal: not a known terminal"),
+        ({"terminal": -1}, "terminal: not a known terminal"),
+        ({"random": 0}, "random: missing"),
+        ({"time_stamp": None}, "time_stamp: missing"),
         ({"time_stamp": "2026112308102"}, NOT_A_TIME),
         ({"time_stamp": "202611230810222"}, NOT_A_TIME),
         ({"time_stamp": "20260230000000"}, NOT_A_TIME),
@@ -182,8 +182,8 @@ NOT_A_TIME = "time_stamp must be a UTC time as yyyyMMddHHmmss"
         ({"time_stamp": "20261123081060"}, NOT_A_TIME),
         ({"time_stamp": "20261123081022\n"}, NOT_A_TIME),
         ({"time_stamp": "２0261123081022"}, NOT_A_TIME),
-        ({"sign": None}, "sign is missing"),
-        ({"sign": ""}, "sign is missing"),
+        ({"sign": None}, "sign: missing"),
+        ({"sign": ""}, "sign: missing"),
     ],
 )
 def test_a_missing_or_malformed_member_is_named(
@@ -196,8 +196,8 @@ def test_a_missing_or_malformed_member_is_named(
 
 def test_every_problem_is_named_at_once(unit_of_work: FakeUnitOfWork) -> None:
     assert answer(unit_of_work, TicketRefundRequest()).message == (
-        "Invalid request: order_number is missing; refund_passanger_ids is missing; time_stamp is missing; "
-        "sign is missing; random is missing; terminal is missing"
+        "Invalid request: order_number: missing; refund_passanger_ids: missing; time_stamp: missing; "
+        "sign: missing; random: missing; terminal: missing"
     )
 
 
@@ -213,7 +213,7 @@ def test_64_passengers_are_taken_and_an_equal_one_twice_counts_once(unit_of_work
     [
         (Bound(None), "Invalid request: there is no request in the body"),
         (Bound(None, ((None, "XML cannot be read"),)), "Invalid request: XML cannot be read"),
-        (Bound(signed(), (("random", "is not a number"),)), "Invalid request: random is not a number"),
+        (Bound(signed(), (("random", "is not a number"),)), "Invalid request: random: is not a number"),
     ],
 )
 def test_whatever_did_not_bind_is_invalid_even_where_the_model_survived(
@@ -228,7 +228,7 @@ def test_the_log_says_when_a_missing_member_was_there_but_out_of_order(
 ) -> None:
     ignored = (("extra", "unknown"), ("refund_passanger_ids", "out of order: must come before refund_reason"))
     result = handler(unit_of_work)(Bound(replace(signed(), refund_passanger_ids=None), ignored=ignored))
-    assert result == ApiResult(1001, "Invalid request: refund_passanger_ids is missing", None)
+    assert result == ApiResult(1001, "Invalid request: refund_passanger_ids: missing", None)
     assert caplog.messages == [
         "refund_passanger_ids is missing because it was skipped: out of order: must come before refund_reason"
     ]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from refund_api.settings import _READERS, Settings, SettingsError
+from refund_api import settings as settings_module
+from refund_api.settings import _READERS, Settings, SettingsError, serving_settings
 
 SECRET = "0123456789abcdef-nobody-may-read-this"
 
@@ -210,3 +211,27 @@ def test_the_example_file_names_every_setting_and_no_other() -> None:
     names = re.findall(r"^#?(REFUND_API_\w+)=", example, re.MULTILINE)
     assert Settings.from_environ(dict.fromkeys(names, "")) == Settings()
     assert {name.removeprefix("REFUND_API_").removesuffix("_FILE") for name in names} == set(_READERS)
+
+
+def test_serving_keeps_the_former_settings_when_new_ones_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(settings_module, "_serving", None)
+    monkeypatch.setenv("REFUND_API_KEYS", '{"keys": [')
+    with pytest.raises(SettingsError):
+        serving_settings()
+    monkeypatch.setenv("REFUND_API_KEYS", ring())
+    served = serving_settings()
+    monkeypatch.setenv("REFUND_API_KEYS", '{"keys": [')
+    assert serving_settings() is served
+    assert "the former ones stay" in caplog.text
+    monkeypatch.setenv("REFUND_API_KEYS", ring())
+    monkeypatch.setenv("REFUND_API_TOLERANCE_SECONDS", "60")
+    assert serving_settings().tolerance_seconds == 60
+
+
+def test_a_password_with_an_at_sign_must_be_escaped_and_is_not_shown() -> None:
+    url = "postgresql://shop:top@secret@db.internal/refunds"
+    with pytest.raises(SettingsError, match="%40") as caught:
+        Settings.from_environ({"REFUND_API_DATABASE_URL": url})
+    assert "secret" not in str(caught.value)

@@ -174,6 +174,8 @@ def test_a_key_ring_is_read_from_json() -> None:
         ('{"keys": [{"kid": "a", "scheme": "v9", "secret": "s"}]}', "key a: scheme"),
         ('{"keys": [{"kid": "a", "scheme": "legacy", "secret": ""}]}', "key a: secret"),
         ('{"keys": [{"kid": "a", "scheme": "legacy", "secret": 5}]}', "key a: secret"),
+        ('{"keys": [{"kid": "a", "scheme": "legacy", "secret": "s\\ud800"}]}', "key a: secret"),
+        ("[" * 100_000, "must be JSON"),
         ('{"keys": [{"kid": "a", "scheme": "legacy", "secret": "s", "notafter": null}]}', "unknown member 'notafter'"),
         ('{"keys": [{"kid": "a", "scheme": "legacy", "secret": "s", "not_after": "2026-01-01"}]}', "key a: not_after"),
         ('{"keys": [{"kid": "a", "scheme": "legacy", "secret": "s", "not_after": 5}]}', "key a: not_after"),

@@ -43,7 +43,7 @@ CLIENTS = (
 CASES: dict[str, tuple[str, str, str, int, str]] = {
     "ok": ("far", ALICE, SECRET, 1, "Cancelled"),
     "repeat": ("far", ALICE.upper(), SECRET, 1, "Cancelled"),
-    "1001": ("", ALICE, SECRET, 1001, "Invalid request: order_number is missing"),
+    "1001": ("", ALICE, SECRET, 1001, "Invalid request: order_number: missing"),
     "1002": ("far", BOB, "another key", 1002, "Signature rejected"),
     "2001": ("unknown", ALICE, SECRET, 2001, "Order not found"),
     "2002": ("far", STRANGER, SECRET, 2002, "Passenger not in this order"),
@@ -55,11 +55,12 @@ CASES: dict[str, tuple[str, str, str, int, str]] = {
 
 @dataclass
 class Relay:
-    """Forwards TCP to the server and counts the connections that clients opened."""
+    """Forwards TCP to the server; counts connections, and requests with `Expect: 100-continue`."""
 
     port: int
     target: tuple[str, int]
     connections: int = 0
+    expected: int = 0
     sockets: list[socket.socket] = field(default_factory=list)
 
 
@@ -88,12 +89,13 @@ def _accept(listener: socket.socket, relay: Relay) -> None:
         upstream = socket.create_connection(relay.target)
         relay.sockets += [client, upstream]
         for source, sink in ((client, upstream), (upstream, client)):
-            threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+            threading.Thread(target=_pump, args=(relay, source, sink), daemon=True).start()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _pump(relay: Relay, source: socket.socket, sink: socket.socket) -> None:
     try:
         while data := source.recv(65536):
+            relay.expected += data.count(b"\r\nExpect: 100-continue\r\n")
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
     except OSError:
@@ -128,6 +130,7 @@ class Run:
 
     answers: dict[tuple[str, str], list[str]]
     connections: int
+    expected: int
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +168,7 @@ def run(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
             check=True,
         )
     answers = {(f[0], f[1]): f[2:] for f in (line.split("\t") for line in done.stdout.splitlines())}
-    return Run(answers, relay.connections)
+    return Run(answers, relay.connections, relay.expected)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -186,3 +189,7 @@ def test_a_dotnet_client_gets_the_same_number_for_a_repeat_and_no_number_for_a_r
 def test_connections_are_kept_alive_across_requests_and_formats(run: Run) -> None:
     assert len(run.answers) == len(CLIENTS) * len(CASES)
     assert run.connections < len(CLIENTS) * 3
+
+
+def test_two_of_the_clients_wait_for_100_continue_before_they_send_a_body(run: Run) -> None:
+    assert run.expected == 2 * len(CASES), "HttpWebRequest and WebClient, by default"

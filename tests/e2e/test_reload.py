@@ -1,0 +1,99 @@
+"""SIGHUP on a real gunicorn: new keys are taken over, bad ones are not, and what is in flight is finished."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from random import randrange
+
+import pytest
+
+from refund_api.storage.engine import make_engine
+from refund_api.storage.schema import upgrade
+from tests.fakes import signed
+from tests.servers import START_TIMEOUT, Gunicorn, gunicorn
+from tests.wire import members_of, write_json
+
+OLD, NEW = "the key before the rotation", "the key behind the rotation"
+
+
+def ring(*secrets: str) -> str:
+    return json.dumps(
+        {"keys": [{"kid": f"k{n}", "scheme": "legacy", "secret": secret} for n, secret in enumerate(secrets)]}
+    )
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    path = tmp_path / "keys.json"
+    path.write_text(ring(OLD))
+    return path
+
+
+@pytest.fixture
+def server(tmp_path: Path, keys: Path) -> Iterator[Gunicorn]:
+    url = f"sqlite:///{tmp_path}/refunds.db"
+    engine = make_engine(url, threads=1)
+    upgrade(engine)
+    engine.dispose()
+    env = {"REFUND_API_DATABASE_URL": url, "REFUND_API_KEYS_FILE": str(keys)}
+    with gunicorn("wsgi:app", tmp_path / "gunicorn.log", env, workers=2) as running:
+        yield running
+
+
+def post(server: Gunicorn, secret: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+    request = signed(at=datetime.now(UTC), random=randrange(10_000, 2**31), secret=secret.encode())
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=START_TIMEOUT)
+    connection.request(
+        "POST",
+        "/api/order/cancel",
+        write_json(members_of(request)),
+        {"Content-Type": "application/json", **(headers or {})},
+    )
+    response = connection.getresponse()
+    answer = response.status, response.read()
+    connection.close()
+    return answer
+
+
+def code(server: Gunicorn, secret: str) -> int:
+    status, body = post(server, secret)
+    assert status == 200
+    result: int = json.loads(body)["code"]
+    return result
+
+
+def reload(server: Gunicorn, until: Callable[[], bool]) -> None:
+    server.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + START_TIMEOUT
+    while not until():
+        assert time.monotonic() < deadline, server.log.read_text()
+        time.sleep(0.05)
+
+
+def test_a_reload_takes_over_new_keys_and_keeps_the_former_ones_when_they_are_bad(server: Gunicorn, keys: Path) -> None:
+    assert (code(server, OLD), code(server, NEW)) == (2001, 1002)
+    keys.write_text(ring(OLD, NEW))
+    reload(server, lambda: code(server, NEW) == 2001)
+    keys.write_text('{"keys": [')
+    reload(server, lambda: "the former ones stay" in server.log.read_text())
+    for _ in range(20):
+        assert (code(server, OLD), code(server, NEW)) == (2001, 2001)
+        time.sleep(0.05)
+    keys.unlink()
+    reload(server, lambda: server.log.read_text().count("Hang up") >= 3)
+    for _ in range(20):
+        assert code(server, NEW) == 2001
+        time.sleep(0.05)
+    assert server.process.poll() is None
+
+
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "Script-Name", "PATH_INFO"])
+def test_no_header_of_a_client_moves_the_path(server: Gunicorn, name: str) -> None:
+    status, body = post(server, OLD, {name: "/zzz"})
+    assert (status, json.loads(body)["code"]) == (200, 2001)
