@@ -153,7 +153,8 @@ def canonical_v2(request: TicketRefundRequest, kid: str) -> bytes:
 def _prefixed(text: str | None) -> str:
     if text is None:
         return "-"
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     return f"{len(text.encode())}:{text}"
 
 

@@ -26,10 +26,11 @@ def read_form(schema: ContractSchema, body: bytes) -> Reading:
         first.setdefault(name, value)
     values: dict[str, str] = {}
     for name, value in first.items():
-        member = schema.find(_model_name(_unescape(name)))
+        # A name that is found as it stands has nothing to unescape.
+        member = schema.find(name) or schema.find(_model_name(_unescape(name)))
         if member is not None and member not in values:
             values[member] = _unescape(value)
-    return schema.read(values)
+    return schema.read(values.items())
 
 
 def _decode(data: bytes) -> str:

@@ -61,8 +61,7 @@ def _decode(body: bytes, charset: str) -> str:
 
 
 def _read_members(schema: ContractSchema, pairs: Pairs) -> Reading:
-    latest: dict[str, Any] = {}
-    earlier: list[tuple[str, Any]] = []
+    known: list[tuple[str, Any]] = []
     skipped: list[Any] = []
     for name, value in pairs:
         member = schema.find(name)
@@ -71,11 +70,9 @@ def _read_members(schema: ContractSchema, pairs: Pairs) -> Reading:
             continue
         if isinstance(value, list | tuple) and count_stops(value):
             raise DocumentError(f"{member}: {_STOP}")
-        if member in latest:
-            earlier.append((member, latest[member]))
-        latest[member] = value
+        known.append((member, value))
     stopped = _pass_over(skipped)
-    reading = schema.read(latest, earlier)
+    reading = schema.read(known)
     return reading._replace(errors=(*reading.errors, (None, _STOP))) if stopped else reading
 
 
