@@ -7,6 +7,7 @@ from collections.abc import Callable
 from flask import Flask
 
 from ..settings import Settings
+from .audit import audit_command
 from .db import db_commands
 from .orders import orders_commands
 from .quickstart import quickstart_command
@@ -17,5 +18,5 @@ from .sign import sign_command
 def register(app: Flask, settings_source: Callable[[], Settings]) -> None:
     """Add the commands to the app; settings are read when a command runs, not before."""
     use_settings(app, settings_source)
-    for command in (db_commands, orders_commands, sign_command, quickstart_command):
+    for command in (audit_command, db_commands, orders_commands, sign_command, quickstart_command):
         app.cli.add_command(command)

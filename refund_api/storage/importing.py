@@ -5,6 +5,7 @@ What was paid never changes, nor anything of an order that has a refund: such li
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -112,7 +113,8 @@ class _Batch:
     def write(self, lines: Sequence[ImportedOrder]) -> ImportResult:
         numbers = {"numbers": [line.order.order_number for line in lines]}
         known = {row.order_number: Order(*row) for row in self._connection.execute(_LOCK_ORDERS, numbers)}
-        paid: dict[str, dict[str, int]] = {number: {} for number in known}
+        # READ COMMITTED may show passengers of an order that another import has made since; inserting it then conflicts.
+        paid: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for order_number, passenger_id, paid_minor in self._connection.execute(_PAID, numbers):
             paid[order_number][passenger_id] = paid_minor
         refunded = set(self._connection.scalars(_REFUNDED, numbers))

@@ -1,0 +1,71 @@
+"""`audit`: is the ledger right? Exit status 0: it is; 1: it is not; 2: nobody knows, because it could not be read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..storage.audit import Finding, Report, audit
+from .session import settings
+
+
+class NotAudited(click.ClickException):
+    """Trouble before an answer; whoever is called at night can tell it from a wrong ledger."""
+
+    exit_code = 2
+
+
+@click.command("audit")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--database-url", metavar="URL", help="Another database than the service's: a restored backup, a standby."
+)
+@with_appcontext
+@click.pass_context
+def audit_command(context: click.Context, as_json: bool, database_url: str | None) -> None:
+    """Prove that no refund is double, lost or wrong.
+
+    Reads one moment of the ledger, beside a running service, and writes nothing. Exit status 0 when all counts are 0,
+    1 when one is not, 2 when the database cannot be read.
+    """
+    report = _audit(database_url)
+    click.echo(json.dumps(asdict(report) | {"clean": report.clean}) if as_json else "\n".join(_lines(report)))
+    context.exit(0 if report.clean else 1)
+
+
+def _audit(database_url: str | None) -> Report:
+    try:
+        return audit(database_url or settings().database_url)
+    except click.ClickException as error:
+        raise NotAudited(error.message) from None
+    except (SQLAlchemyError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise NotAudited(f"Nothing was audited: {reason}") from None
+
+
+def _lines(report: Report) -> list[str]:
+    verdict = "The ledger is right." if report.clean else "THE LEDGER IS WRONG. Let nothing be paid out; see the keys."
+    return [
+        f"{report.orders} orders, {report.refunds} refunds.",
+        *(line for finding in report.findings for line in _finding_lines(finding)),
+        verdict,
+    ]
+
+
+def _finding_lines(finding: Finding) -> list[str]:
+    samples = [f"      {_plain(' '.join(key))}" for key in finding.samples]
+    more = finding.count - len(samples)
+    return [
+        f"{finding.id} {finding.count:>8}  {finding.meaning}",
+        *samples,
+        *([f"      … and {more} more"] if more > 0 else []),
+    ]
+
+
+def _plain(text: str) -> str:
+    """A key that a broken copy may hold, without what would steer a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,245 @@
+"""The audit: every rule turns red for its own violation only, and stays green for what is right."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+from sqlalchemy import Column, Connection, Engine, MetaData, Table, delete, insert, select, text, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from refund_api.domain import BOOKED
+from refund_api.storage.audit import RULES, SAMPLES, Report, Rule, audit
+from refund_api.storage.tables import metadata, orders, passenger, refund, refund_item, refund_outbox
+from refund_api.storage.unit_of_work import SqlUnitOfWork
+from tests.postgres import execute
+
+from .conftest import opened
+from .given import ALICE, BOB, CAROL, NOW, ORDER, book, cancel
+
+FULL = "full"
+STRANGER = "00000000-0000-4000-8000-000000000000"
+ANOTHER = "11111111-1111-4111-8111-111111111111"
+GENEROUS = 30.0
+
+
+@pytest.fixture(params=("sqlite", "postgres"))
+def migrated_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def unguarded(empty_url: str) -> Iterator[Engine]:
+    """A ledger that is right, in tables without keys and constraints, as a bad restore may leave them."""
+    bare = MetaData()
+    for table in metadata.sorted_tables:
+        Table(table.name, bare, *(Column(column.name, column.type) for column in table.columns))
+    with opened(empty_url) as engine:
+        bare.create_all(engine)
+        fill(engine)
+        yield engine
+
+
+def fill(engine: Engine) -> None:
+    """An order with one passenger of three refunded, one with all, in two refunds, one with none, and an empty one."""
+    book(engine, ORDER, [ALICE, BOB, CAROL])
+    book(engine, FULL, [ALICE, BOB])
+    book(engine, "fresh", [ALICE])
+    book(engine, "empty", [])
+    for number, passenger_id in ((ORDER, ALICE), (FULL, ALICE), (FULL, BOB)):
+        SqlUnitOfWork(engine).run(partial(cancel, passengers=[passenger_id], order_number=number))
+
+
+def url_of(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=False)
+
+
+def counts(report: Report) -> dict[str, int]:
+    return {finding.id: finding.count for finding in report.findings if finding.count}
+
+
+def add_refund(connection: Connection, passengers: list[str], order_number: str = ORDER, amount: int = 100) -> None:
+    """The refund ANOTHER with its outbox row and an item of 100 a passenger."""
+    key = {"order_number": order_number, "refund_id": ANOTHER}
+    times = {"recorded_at": NOW, "decided_at": NOW}
+    words = {"set_hash": "b" * 64, "currency": "CNY", "source": "", "kid": "", "request_id": ""}
+    connection.execute(insert(refund), key | times | words | {"amount_minor": amount})
+    connection.execute(insert(refund_outbox), key | {"state": "new", "attempts": 0, "next_try_at": NOW})
+    add_items(connection, passengers, order_number)
+
+
+def add_items(connection: Connection, passengers: list[str], order_number: str = ORDER) -> None:
+    for one in passengers:
+        row = {"order_number": order_number, "passenger_id": one, "refund_id": ANOTHER, "amount_minor": 100}
+        connection.execute(insert(refund_item), row)
+
+
+def refund_a_passenger_again(connection: Connection) -> None:
+    add_refund(connection, [ALICE])
+
+
+def lose_a_refund(connection: Connection) -> None:
+    add_items(connection, [BOB])
+
+
+def lose_the_items(connection: Connection) -> None:
+    add_refund(connection, [])
+
+
+def change_an_amount(connection: Connection) -> None:
+    connection.execute(update(refund).where(refund.c.order_number == ORDER).values(amount_minor=101))
+
+
+def double_a_refund(connection: Connection) -> None:
+    row = connection.execute(select(refund).where(refund.c.order_number == FULL).limit(1)).mappings().one()
+    connection.execute(insert(refund), dict(row))
+
+
+def change_what_was_paid(connection: Connection) -> None:
+    theirs = (passenger.c.order_number == ORDER) & (passenger.c.passenger_id == ALICE)
+    connection.execute(update(passenger).where(theirs).values(paid_minor=101))
+
+
+def refund_a_stranger(connection: Connection) -> None:
+    add_refund(connection, [STRANGER])
+
+
+def lose_an_outbox_row(connection: Connection) -> None:
+    connection.execute(delete(refund_outbox).where(refund_outbox.c.order_number == ORDER))
+
+
+def pay_out_what_nobody_refunded(connection: Connection) -> None:
+    row = {"order_number": ORDER, "refund_id": ANOTHER, "state": "new", "attempts": 0, "next_try_at": NOW}
+    connection.execute(insert(refund_outbox), row)
+
+
+def close_an_order_too_early(connection: Connection) -> None:
+    connection.execute(update(orders).where(orders.c.order_number == ORDER).values(state="cancelled"))
+
+
+def leave_an_order_open(connection: Connection) -> None:
+    connection.execute(update(orders).where(orders.c.order_number == FULL).values(state=BOOKED))
+
+
+@pytest.mark.parametrize(
+    ("violate", "red", "key"),
+    [
+        (refund_a_passenger_again, "A1", (ORDER, ALICE)),
+        (lose_a_refund, "A2", (ORDER, ANOTHER)),
+        (lose_the_items, "A2", (ORDER, ANOTHER)),
+        (change_an_amount, "A3", (ORDER, None)),
+        (double_a_refund, "A4", (FULL,)),
+        (change_what_was_paid, "A5", (ORDER, ALICE)),
+        (refund_a_stranger, "A5", (ORDER, STRANGER)),
+        (lose_an_outbox_row, "A6", (ORDER, None)),
+        (pay_out_what_nobody_refunded, "A6", (ORDER, ANOTHER)),
+        (close_an_order_too_early, "A7", (ORDER,)),
+        (leave_an_order_open, "A7", (FULL,)),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_violation_turns_its_own_row_red(
+    unguarded: Engine, violate: object, red: str, key: tuple[str | None, ...]
+) -> None:
+    assert counts(audit(url_of(unguarded))) == {}
+    with unguarded.begin() as connection:
+        number = connection.scalar(select(refund.c.refund_id).where(refund.c.order_number == ORDER))
+        violate(connection)  # type: ignore[operator]
+    report = audit(url_of(unguarded))
+    assert counts(report) == {red: 1}
+    assert not report.clean
+    (finding,) = (finding for finding in report.findings if finding.id == red)
+    assert finding.samples == (tuple(part or number for part in key),)
+
+
+def test_many_violations_are_all_counted_and_a_few_are_shown(unguarded: Engine) -> None:
+    with unguarded.begin() as connection:
+        for number in range(12):
+            add_items(connection, [CAROL], f"order {number:02}")
+    found = {finding.id: finding for finding in audit(url_of(unguarded)).findings}
+    assert found["A2"].count == 12
+    assert found["A2"].samples == tuple((f"order {number:02}", ANOTHER) for number in range(SAMPLES))
+
+
+def test_a_ledger_that_is_right_is_all_zeros(migrated_url: str) -> None:
+    with opened(migrated_url) as engine:
+        fill(engine)
+    report = audit(migrated_url)
+    assert (report.orders, report.refunds, report.clean) == (4, 3, True)
+    assert [(finding.id, finding.count, finding.samples) for finding in report.findings] == [
+        (f"A{number}", 0, ()) for number in range(1, 8)
+    ]
+    assert [finding.meaning for finding in report.findings] == [rule.meaning for rule in RULES]
+
+
+def test_a_ledger_that_was_never_made_is_no_clean_ledger(empty_url: str) -> None:
+    with opened(empty_url) as engine, engine.connect():
+        pass
+    with pytest.raises(Exception, match="orders"):
+        audit(empty_url)
+
+
+def test_what_is_committed_between_two_rules_is_not_seen(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(migrated_url) as engine:
+        fill(engine)
+
+        def rules() -> Iterator[Rule]:
+            yield RULES[0]
+            with engine.begin() as connection:
+                change_an_amount(connection)
+            yield from RULES[1:]
+
+        monkeypatch.setattr("refund_api.storage.audit.RULES", rules())
+        assert counts(audit(migrated_url)) == {}
+    monkeypatch.undo()
+    assert counts(audit(migrated_url)) == {"A3": 1}
+
+
+def test_a_file_that_may_not_be_written_is_audited(sqlite_url: str) -> None:
+    with opened(sqlite_url) as engine:
+        fill(engine)
+        Path(engine.url.database or "").chmod(0o444)
+    assert audit(sqlite_url).refunds == 3
+
+
+def test_a_database_that_was_made_read_only_is_audited(postgres_url: str, server: str) -> None:
+    with opened(postgres_url) as engine:
+        fill(engine)
+    name = sql.Identifier(make_url(postgres_url).database or "")
+    execute(server, sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+    assert audit(postgres_url).refunds == 3
+
+
+def test_a_commit_that_a_crash_left_half_written_is_not_counted(sqlite_url: str, tmp_path: Path) -> None:
+    crashed = tmp_path / "crashed.db"
+    with opened(sqlite_url) as engine:
+        fill(engine)
+    with closing(sqlite3.connect(make_url(sqlite_url).database or "", isolation_level=None)) as dying:
+        dying.executescript("PRAGMA journal_mode = delete; PRAGMA cache_size = 1; BEGIN IMMEDIATE")
+        dying.execute("DELETE FROM refund_outbox")
+        row = "INSERT INTO request_nonce VALUES (?, '', '', '2026-11-23 08:10:22.000000')"
+        dying.executemany(row, [(f"{number:064}",) for number in range(5000)])
+        for end in ("", "-journal"):  # as the disk is when the process dies here
+            shutil.copy(f"{make_url(sqlite_url).database}{end}", f"{crashed}{end}")
+    assert counts(audit(f"sqlite:///{crashed}")) == {}
+
+
+def test_a_mistyped_name_is_an_error_and_makes_no_file(tmp_path: Path) -> None:
+    with pytest.raises(OperationalError, match="unable to open"):
+        audit(f"sqlite:///{tmp_path}/absent.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_on_a_table_is_not_waited_for_without_end(postgres_url: str) -> None:
+    with opened(postgres_url) as engine, engine.begin() as connection:
+        connection.execute(text("LOCK TABLE refund"))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            audit(postgres_url)
