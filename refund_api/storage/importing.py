@@ -113,7 +113,7 @@ class _Batch:
     def write(self, lines: Sequence[ImportedOrder]) -> ImportResult:
         numbers = {"numbers": [line.order.order_number for line in lines]}
         known = {row.order_number: Order(*row) for row in self._connection.execute(_LOCK_ORDERS, numbers)}
-        # READ COMMITTED may show passengers of an order that another import has made since; inserting it then conflicts.
+        # READ COMMITTED may show passengers of an order that another import made since; the insert will conflict.
         paid: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for order_number, passenger_id, paid_minor in self._connection.execute(_PAID, numbers):
             paid[order_number][passenger_id] = paid_minor
