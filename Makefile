@@ -32,7 +32,7 @@ run: .venv/run.stamp ## serve demo orders on http://127.0.0.1:8000 (PORT=8001 fo
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) wsgi:app
 
 test: .venv/dev.stamp ## run every test that needs no system package
-	$(BIN)/python -m pytest --cov --ignore=tests/interop
+	$(BIN)/python -m pytest --cov --ignore=tests/interop --numprocesses=4 --dist=loadfile
 
 test-dotnet: .venv/dev.stamp ## a real .NET client (Mono, from apt) against a real gunicorn
 	@for command in mcs mono; do command -v $$command >/dev/null || \

@@ -1,4 +1,7 @@
-"""With CI set, a test that is skipped is a failure: CI installs all that a test can ask for."""
+"""With CI set, a test that is skipped is a failure: CI installs all that a test can ask for.
+
+And whenever the recorded vectors were run, the summary says how many of each group came out.
+"""
 
 from __future__ import annotations
 
@@ -28,3 +31,12 @@ def _refuse_skip(report: Any) -> None:
     if report.skipped and os.environ.get("CI"):
         report.outcome = "failed"
         report.longrepr = f"skipped, and CI is set: {report.longrepr[2]}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
+    if any(report.nodeid.startswith("tests/vectors/") for report in reports):
+        from tests.vectors.test_parity import tally
+
+        terminalreporter.section("vectors")
+        terminalreporter.write_line(", ".join(f"{group} {n} of {m}" for group, (n, m) in tally().items()))
