@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 
 from flask import Flask
@@ -18,6 +18,7 @@ from refund_api.ports import Clock
 from refund_api.settings import Settings
 from refund_api.signature import KeyRing, Verifier
 from refund_api.storage.engine import make_engine
+from refund_api.storage.ledger import utc_now
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from xml_contracts.refund import ApiResult, TicketRefundRequest
 
@@ -49,11 +50,6 @@ def create_app(settings: Settings | None = None, *, handler: Handler | None = No
 def _on_first_request(read_settings: Callable[[], Settings]) -> Handler:
     handler = cache(lambda: make_handler(read_settings()))
     return lambda bound: handler()(bound)
-
-
-def utc_now() -> datetime:
-    """The time of this machine."""
-    return datetime.now(UTC)
 
 
 def make_handler(settings: Settings, *, clock: Clock = utc_now) -> CancelOrder:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app import create_app, utc_now
+from app import create_app
 from refund_api.settings import Settings, SettingsError
 from refund_api.storage.engine import make_engine
+from refund_api.storage.ledger import utc_now
 from refund_api.storage.schema import upgrade
 from tests.fakes import SECRET, signed
 from tests.wire import members_of, write_json
