@@ -13,7 +13,7 @@ from refund_api.media import Bound, Formatter, HttpError
 from schemas.conversions import WHITE_SPACE
 from tests.wire import FORMATS, Members
 from xml_contracts.errors import ValueNotWritable
-from xml_contracts.refund import ApiResult, TicketRefundRequest
+from xml_contracts.refund import ApiResult, Terminal, TicketRefundRequest
 
 TEXTS = ("sign", "time_stamp", "order_number", "refund_passanger_ids", "refund_reason")
 WRITE = {form.name: form.write for form in FORMATS}
@@ -147,3 +147,33 @@ def test_a_lone_surrogate_is_not_writable(formatter: Formatter, value: ApiResult
     assert formatter.write is not None
     with pytest.raises(ValueNotWritable):
         formatter.write(value, "utf-8")
+
+
+SAMPLE_JSON = (
+    '{ "order_number": "sample string 1", "refund_passanger_ids": "sample string 2", "refund_reason": "sample string 3",'
+    ' "terminal": 1, "time_stamp": "sample string 4", "random": 5, "sign": "sample string 6" }'
+)
+SAMPLE_XML = (
+    '<TicketRefundRequest xmlns:i="http://www.w3.org/2001/XMLSchema-instance"'
+    ' xmlns="http://schemas.datacontract.org/2004/07/ChinaTrainTickets.Web.Areas.webApi.Models">'
+    ' <random xmlns="http://schemas.datacontract.org/2004/07/ChinaTrainTickets.Web.Models">5</random>'
+    ' <sign xmlns="http://schemas.datacontract.org/2004/07/ChinaTrainTickets.Web.Models">sample string 6</sign>'
+    ' <terminal xmlns="http://schemas.datacontract.org/2004/07/ChinaTrainTickets.Web.Models">WEBPAGEEnum</terminal>'
+    ' <time_stamp xmlns="http://schemas.datacontract.org/2004/07/ChinaTrainTickets.Web.Models">sample string 4</time_stamp>'
+    " <order_number>sample string 1</order_number> <refund_passanger_ids>sample string 2</refund_passanger_ids>"
+    " <refund_reason>sample string 3</refund_reason> </TicketRefundRequest>"
+)
+
+
+def test_the_sample_of_the_help_page_reads_to_equal_instances_in_both_formats() -> None:
+    from_json, from_xml = JSON.read(SAMPLE_JSON.encode(), "utf-8"), XML.read(SAMPLE_XML.encode(), "utf-8")
+    assert from_json == from_xml
+    assert from_xml.value == TicketRefundRequest(
+        terminal=Terminal.WEBPAGEEnum,
+        time_stamp="sample string 4",
+        random=5,
+        sign="sample string 6",
+        order_number="sample string 1",
+        refund_passanger_ids="sample string 2",
+        refund_reason="sample string 3",
+    )
