@@ -44,29 +44,31 @@ def has_served(worker: int) -> bool:
         return False
 
 
-def kill_one(server: Gunicorn, killed: set[int]) -> None:
-    """Kill -9 of a random worker that serves and is not dying already; nobody when there is none yet."""
-    serving = [worker for worker in workers_of(server) if worker not in killed and has_served(worker)]
-    if serving:
-        worker = random.choice(serving)
-        os.kill(worker, signal.SIGKILL)
-        killed.add(worker)
+def kill_one(server: Gunicorn, dying: set[int]) -> bool:
+    """Kill -9 of a random worker that serves and is not dying already; False when there is none yet."""
+    workers = workers_of(server)
+    dying.intersection_update(workers)  # process ids come round again: who has gone is forgotten
+    serving = [worker for worker in workers if worker not in dying and has_served(worker)]
+    if not serving:
+        return False
+    worker = random.choice(serving)
+    os.kill(worker, signal.SIGKILL)
+    dying.add(worker)
+    return True
 
 
 def kill_under_load(server: Gunicorn, load: Load, orders: Orders, title: str, kills: int, seconds: float) -> int:
     """How many were killed: `kills`, or as many as the seconds allow."""
     start = time.monotonic()
-    killed: set[int] = set()
-    while len(killed) < kills and time.monotonic() - start < seconds and load.running and server.process.poll() is None:
+    killed, dying = 0, set[int]()
+    while killed < kills and time.monotonic() - start < seconds and load.running and server.process.poll() is None:
         time.sleep(random.expovariate(1 / _PAUSE))
-        kill_one(server, killed)
+        killed += kill_one(server, dying)
         orders.refill()
         spent = time.monotonic() - start
-        progress(
-            f"{title}: {len(killed)} of {kills} kills, {load.sent} requests, {load.answers} answers, {spent:.0f} s"
-        )
+        progress(f"{title}: {killed} of {kills} kills, {load.sent} requests, {load.answers} answers, {spent:.0f} s")
     progress("")
-    return len(killed)
+    return killed
 
 
 def run(engine: str, kills: int, seconds: float, directory: Path) -> tuple[dict[str, int], dict[str, list[str]]]:
