@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from typing import Final
 
 from xml_contracts.refund import ApiResult, TicketRefundRequest
 
-from .domain import Refund, Refusal, judge
+from .domain import Cancellation, Refund, Refusal, judge
 from .media import Bound
 from .ports import Clock, Ledger, Origin, UnitOfWork
 from .shape import MISSING, Problem, binding_problems, read_cancellation, shape_problems
@@ -46,12 +47,19 @@ _REFUSALS = {
     Refusal.DEPARTS_WITHIN_30_DAYS: ApiResult(Code.DEPARTS_WITHIN_30_DAYS, "Departs within 30 days"),
 }
 
+NONCE_CONFLICT: Final = "nonce used for something else"
+
+
+def count_nothing(event: str, label: str) -> None:
+    """Where nobody asks for figures."""
+
 
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
     """The handler, `Bound -> ApiResult`, with what it needs from outside.
 
-    `enforce_nonce` False lets a nonce that was used for something else pass, and logs it.
+    `enforce_nonce` False lets a nonce that was used for something else pass, and logs it. `count` gets (event, label)
+    for metrics: ("signature_rejected", cause), NONCE_CONFLICT among the causes; ("nonce_conflict", "observed").
     """
 
     unit_of_work: UnitOfWork
@@ -59,6 +67,7 @@ class CancelOrder:
     clock: Clock
     origin: Callable[[], Origin]
     enforce_nonce: bool = True
+    count: Callable[[str, str], None] = count_nothing
 
     def __call__(self, bound: Bound[TicketRefundRequest]) -> ApiResult:
         """Judge and, when nothing speaks against it, refund. LedgerUnavailable: nothing is promised."""
@@ -71,15 +80,30 @@ class CancelOrder:
         now = self.clock()
         try:
             verified = self.verifier.verify(request, now)
-            return self.unit_of_work.run(lambda ledger: self._cancel(ledger, request, verified, now))
+            cancellation = read_cancellation(request)
+            result, conflict = self.unit_of_work.run(lambda ledger: self._cancel(ledger, cancellation, verified, now))
         except SignatureRejected as rejected:
             log.warning("signature rejected: %s", rejected.cause)
+            self.count("signature_rejected", rejected.cause)
             return _SIGNATURE_REJECTED
+        if conflict:
+            log.warning("%s: observed, not enforced", NONCE_CONFLICT)
+            self.count("nonce_conflict", "observed")
+        return result
 
-    def _cancel(self, ledger: Ledger, request: TicketRefundRequest, verified: Verified, now: datetime) -> ApiResult:
-        """Inside the transaction; may run again from the start. SignatureRejected rolls everything back."""
-        cancellation = read_cancellation(request)
-        self._claim(ledger, verified, cancellation.order_number)
+    def _cancel(
+        self, ledger: Ledger, cancellation: Cancellation, verified: Verified, now: datetime
+    ) -> tuple[ApiResult, bool]:
+        """Inside the transaction, which may run again from the start: the result, and whether the nonce was another's.
+
+        SignatureRejected rolls everything back.
+        """
+        conflict = verified.nonce is not None and not ledger.claim_nonce(verified.nonce, cancellation.order_number)
+        if conflict and self.enforce_nonce:
+            raise SignatureRejected(NONCE_CONFLICT)
+        return self._decide(ledger, cancellation, verified.kid, now), conflict
+
+    def _decide(self, ledger: Ledger, cancellation: Cancellation, kid: str, now: datetime) -> ApiResult:
         order = ledger.lock_order(cancellation.order_number)
         if order is None:
             return _REFUSALS[Refusal.ORDER_NOT_FOUND]
@@ -100,18 +124,11 @@ class CancelOrder:
             reason=cancellation.reason,
             decided_at=now,
             source=origin.source,
-            kid=verified.kid,
+            kid=kid,
             request_id=origin.request_id,
         )
         ledger.record(refund, closes_order=paid.keys() == refunded | cancellation.passenger_ids)
         return _cancelled(refund.refund_id)
-
-    def _claim(self, ledger: Ledger, verified: Verified, order_number: str) -> None:
-        if verified.nonce is None or ledger.claim_nonce(verified.nonce, order_number):
-            return
-        if self.enforce_nonce:
-            raise SignatureRejected("nonce used for something else")
-        log.warning("nonce used for something else: observed, not enforced")
 
 
 def _log_skipped(problems: list[Problem], ignored: dict[str, str]) -> None:

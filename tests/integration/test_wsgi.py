@@ -300,7 +300,7 @@ def test_skipped_members_are_logged_and_counted_and_the_answer_says_nothing(
     _, headers, _ = client.send(headers=[XML], body=OUT_OF_ORDER)
     assert recorder.seen[0].ignored == (("order_number", "out of order: must come before refund_reason"),)
     assert caplog.messages == ["members ignored: order_number: out of order: must come before refund_reason"]
-    assert client.app.extensions["members_ignored"] == {("order_number", "out of order"): 1}
+    assert client.app.extensions["refund_api"] == {("members_ignored", "order_number", "out of order"): 1}
     assert headers.keys() == {"Content-Type", "Content-Length", *ALWAYS}
 
 

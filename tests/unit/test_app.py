@@ -46,6 +46,7 @@ def test_a_wrong_setting_does_not_keep_the_application_from_being_made(monkeypat
 
 
 def test_without_a_key_every_signature_is_rejected(tmp_path: Path) -> None:
-    client = create_app(Settings(database_url=f"sqlite:///{tmp_path}/refunds.db")).test_client()
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/refunds.db"))
     request = write_json(members_of(signed(at=utc_now())))
-    assert client.post(URL, data=request, content_type="application/json").get_json()["code"] == 1002
+    assert app.test_client().post(URL, data=request, content_type="application/json").get_json()["code"] == 1002
+    assert app.extensions["refund_api"] == {("signature_rejected", "no key matches"): 1}

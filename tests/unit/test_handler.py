@@ -108,8 +108,11 @@ def test_a_refusal_writes_the_nonce_and_nothing_else(
 
 
 def test_a_signature_used_before_cannot_serve_another_order(unit_of_work: FakeUnitOfWork) -> None:
-    assert code(unit_of_work, signed("CTT-unknown")) == 2001
-    assert answer(unit_of_work, signed()) == ApiResult(1002, "Signature rejected", None)
+    counted: list[tuple[str, str]] = []
+    cancel = replace(handler(unit_of_work), count=lambda *event: counted.append(event))
+    assert cancel(Bound(signed("CTT-unknown"))).code == 2001
+    assert cancel(Bound(signed())) == ApiResult(1002, "Signature rejected", None)
+    assert counted == [("signature_rejected", "nonce used for something else")]
     assert unit_of_work.ledger.refunds == []
     assert code(unit_of_work, signed("CTT-unknown")) == 2001, "the first use stays"
 
@@ -117,10 +120,13 @@ def test_a_signature_used_before_cannot_serve_another_order(unit_of_work: FakeUn
 def test_observing_lets_a_used_nonce_pass_and_says_so(
     unit_of_work: FakeUnitOfWork, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cancel = handler(unit_of_work, enforce_nonce=False)
+    counted: list[tuple[str, str]] = []
+    cancel = replace(handler(unit_of_work, enforce_nonce=False), count=lambda *event: counted.append(event))
     assert cancel(Bound(signed("CTT-unknown"))).code == 2001
+    assert counted == []
     assert cancel(Bound(signed())).code == 1
     assert "observed" in caplog.text
+    assert counted == [("nonce_conflict", "observed")]
 
 
 def test_every_rejected_signature_reads_the_same_and_touches_nothing(
