@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import select
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,18 +30,29 @@ _SET_BUDGETS = text("SELECT set_config('lock_timeout', :lock, true), set_config(
 _CONNECT_ARGS = {
     "application_name": "refund-api",
     "client_encoding": "utf8",
-    "connect_timeout": "3",
     "keepalives_idle": "3",
     "keepalives_interval": "1",
     "keepalives_count": "3",
     "tcp_user_timeout": "6000",
 }
 # 40 transaction rollback, 08 and 57P connection lost; 25P03 idle too long; 23505: the other one was first.
-_AGAIN = ("40", "08", "57P", "25P03", "23505")
+# 0A000: a migration changed the type of a column that a prepared statement gives.
+_AGAIN = ("40", "08", "57P", "25P03", "23505", "0A000")
 # 25006 read only, 42P01 42703 42501: not migrated, or no right to.
 _UNAVAILABLE = ("25006", "42P01", "42703", "42501")
 
 _CROWDED = ("too many clients", "too many connections", "connection slots")  # libpq keeps 53300 to itself
+
+
+class _Connecting(threading.local):
+    """The transaction for which this thread may have to connect: its `end` (time.monotonic), and how long it took."""
+
+    end = math.inf
+    spent = 0.0
+
+
+_connecting = _Connecting()
+_SHORTEST, _LONGEST = 2, 3  # seconds; libpq takes 1 for 2
 
 _EVENTS = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN | select.POLLOUT}
 
@@ -102,7 +114,8 @@ class BoundedConnection(psycopg.Connection[Any]):
 def make_postgres(url: URL, *, threads: int) -> Engine:
     """An engine whose pool serves `threads` threads; a host list gets target_session_attrs=read-write."""
     wanted = dict(_CONNECT_ARGS)
-    if not isinstance(url.query.get("host", ""), str):
+    hosts = _hosts(url)
+    if hosts > 1:
         wanted["target_session_attrs"] = "read-write"
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
@@ -111,17 +124,34 @@ def make_postgres(url: URL, *, threads: int) -> Engine:
         pool_size=threads,
         max_overflow=0,
         pool_timeout=3,
-        pool_pre_ping=True,
         hide_parameters=True,
     )
 
     @event.listens_for(engine, "do_connect")
     def connect(dialect: object, record: object, args: list[Any], options: dict[str, Any]) -> BoundedConnection:
-        connection = BoundedConnection.connect(*args, **options)
+        began = time.monotonic()
+        try:
+            connection = BoundedConnection.connect(*args, **{"connect_timeout": _connect_timeout(hosts), **options})
+        finally:
+            _connecting.spent += time.monotonic() - began
         connection.add_notice_handler(connection.note)
         return connection
 
     return engine
+
+
+def _hosts(url: URL) -> int:
+    """How many servers the URL names, in SQLAlchemy's spelling or in libpq's."""
+    named = url.query.get("host", "")
+    return len(named.split(",")) if isinstance(named, str) else len(named)
+
+
+def _connect_timeout(hosts: int) -> int:
+    """Seconds for each host, as libpq counts; LedgerUnavailable when the budget has none for another attempt."""
+    left = _connecting.end - time.monotonic()
+    if _connecting.spent > 1 and left < _SHORTEST * hosts:  # silence, not a refusal: the next attempt takes as long
+        raise LedgerUnavailable("no server answered in time")
+    return int(max(_SHORTEST, min(_LONGEST, left // hosts)))
 
 
 def _ready(event: int, wanted: Wait) -> Ready:
@@ -134,6 +164,8 @@ def _ready(event: int, wanted: Wait) -> Ready:
 @contextmanager
 def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
     """One transaction that has ended, either way, at `end` (time.monotonic)."""
+    if _connecting.end != end:  # not a repetition
+        _connecting.end, _connecting.spent = end, 0.0
     with engine.connect() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, BoundedConnection)

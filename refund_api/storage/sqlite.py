@@ -58,12 +58,21 @@ def _watch(engine: Engine, path: Path) -> None:
         try:
             found = path.stat()
         except FileNotFoundError as error:
-            raise LedgerUnavailable(f"{path} is gone") from error
+            raise LedgerUnavailable(f"{path} is gone: restore it; a new, empty ledger would refund again") from error
         return found.st_dev, found.st_ino
+
+    seen = False
+
+    @event.listens_for(engine, "do_connect")
+    def make_no_second_file(dialect: object, record: object, args: object, options: object) -> None:
+        if seen:  # connecting would make an empty ledger where one was
+            identity()
 
     @event.listens_for(engine, "connect")
     def remember(driver: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        nonlocal seen
         record.info["file"] = identity()
+        seen = True
 
     @event.listens_for(engine, "checkout")
     def compare(driver: sqlite3.Connection, record: ConnectionPoolEntry, proxy: object) -> None:
@@ -98,23 +107,28 @@ def _begin(connection: Connection) -> None:
 @contextmanager
 def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
     """One writing transaction, alone behind the file lock. LedgerUnavailable: the lock's budget is spent."""
-    wait = max(0.0, min(budget.lock, end - time.monotonic()))
-    with file_lock(f"{engine.url.database}.lock", wait), _transaction(engine, wait, reading=False) as connection:
+    wait = _left(budget, end)
+    with file_lock(f"{engine.url.database}.lock", wait), _transaction(engine, budget, end) as connection:
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
     """One reading transaction, which waits for no writer but for the moment of its commit."""
-    with _transaction(engine, budget.lock, reading=True) as connection:
+    with _transaction(engine, budget, end, reading=True) as connection:
         yield connection
 
 
+def _left(budget: Budget, end: float) -> float:
+    """Seconds that a lock may be waited for now."""
+    return max(0.0, min(budget.lock, end - time.monotonic()))
+
+
 @contextmanager
-def _transaction(engine: Engine, wait: float, *, reading: bool) -> Iterator[Connection]:
+def _transaction(engine: Engine, budget: Budget, end: float, *, reading: bool = False) -> Iterator[Connection]:
     with engine.connect().execution_options(reading=reading) as connection:
         driver: Any = connection.connection.driver_connection
-        driver.execute(f"PRAGMA busy_timeout = {round(wait * 1000)}")
+        driver.execute(f"PRAGMA busy_timeout = {round(_left(budget, end) * 1000)}")
         with connection.begin():
             yield connection
 

@@ -6,10 +6,13 @@ import gc
 import weakref
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from refund_api.storage.engine import forget_inherited, make_engine
+from refund_api.storage.postgres import BoundedConnection
 
 
 def arguments(engine: Engine) -> dict[str, Any]:
@@ -73,3 +76,19 @@ def test_an_engine_that_is_gone_needs_no_forgetting() -> None:
 def test_nothing_is_opened_before_it_is_used() -> None:
     engine = make_engine("postgresql://h.invalid/db", threads=1)
     assert engine.pool.checkedin() == 0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("query", ["?host=one&host=two", "?host=one,two&port=5432,5433"])
+def test_several_hosts_are_asked_for_the_one_that_may_be_written(query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+
+    def refuse(*args: object, **options: object) -> None:
+        asked.update(options)
+        raise psycopg.OperationalError("not today")
+
+    monkeypatch.setattr(BoundedConnection, "connect", refuse)
+    engine = make_engine(f"postgresql://user@/db{query}", threads=1)
+    with pytest.raises(DBAPIError):
+        engine.connect()
+    assert asked["target_session_attrs"] == "read-write"
+    assert asked["connect_timeout"] == 3
