@@ -91,4 +91,3 @@ def test_several_hosts_are_asked_for_the_one_that_may_be_written(query: str, mon
     with pytest.raises(DBAPIError):
         engine.connect()
     assert asked["target_session_attrs"] == "read-write"
-    assert asked["connect_timeout"] == 3
