@@ -31,6 +31,7 @@ from refund_api.ports import LedgerUnavailable, Origin
 from refund_api.signature import Key, KeyRing, Verifier, sign_legacy
 from refund_api.storage import sqlite
 from refund_api.storage.engine import make_engine
+from refund_api.storage.file_lock import FileLock
 from refund_api.storage.schema import upgrade
 from refund_api.storage.tables import orders, passenger
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write
@@ -111,11 +112,11 @@ def set_up(arm: Arm) -> None:
     """Make the storage of this process write the arm's way."""
     sqlite.journal = lambda version: (arm.journal_mode, arm.synchronous)
     if not arm.file_lock:
-        sqlite.file_lock = no_lock
+        FileLock.held = no_lock  # type: ignore[method-assign]
 
 
 @contextmanager
-def no_lock(path: str, seconds: float):  # type: ignore[no-untyped-def]
+def no_lock(lock: FileLock, seconds: float):  # type: ignore[no-untyped-def]
     yield
 
 

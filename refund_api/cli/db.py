@@ -36,8 +36,7 @@ def upgrade() -> None:
     """
     make_database_directory(settings().database_url)
     with open_engine() as engine:
-        before = schema.current(engine)
-        schema.upgrade(engine)
+        before = schema.upgrade(engine)
         after = schema.current(engine)
     click.echo(
         f"The database is up to date: {after}" if before == after else f"Upgraded: {before or 'empty'} to {after}"

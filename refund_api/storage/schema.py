@@ -18,6 +18,8 @@ from sqlalchemy.exc import DBAPIError
 
 from ..ports import LedgerUnavailable
 from .budget import Budget
+from .file_lock import lock_path
+from .sqlite import make_file
 from .tables import metadata
 from .unit_of_work import read, write
 
@@ -47,15 +49,19 @@ def head() -> str:
     return revision
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the schema to head(), in one transaction. LedgerUnavailable: out of reach, or busy."""
-    if _reached(current(engine)):
-        return
+def upgrade(engine: Engine) -> str | None:
+    """Bring the schema to head(), in one transaction; the revision it was at before. LedgerUnavailable."""
+    if engine.dialect.name == "sqlite":
+        make_file(engine)
+    before = current(engine)
+    if _reached(before):
+        return before
     try:
         write(engine, lambda connection: command.upgrade(alembic_config(connection), "head"), _UPGRADING)
     except (DBAPIError, CommandError):
         if not _reached(current(engine)):  # else another upgrade was faster, and its tables were in the way of ours
             raise
+    return before
 
 
 def _reached(found: str | None) -> bool:
@@ -83,7 +89,8 @@ def check(engine: Engine) -> list[str]:
 def _writable(connection: Connection) -> list[str]:
     if connection.dialect.name == "sqlite":
         path = Path(connection.engine.url.database or "")
-        problems = [f"not writable: {one}" for one in (path, path.parent) if not os.access(one, os.W_OK)]
+        used = [one for one in (path, lock_path(path), path.parent) if one.exists()]
+        problems = [f"not writable: {one}" for one in used if not os.access(one, os.W_OK)]
         if shutil.disk_usage(path.parent).free < _SPARE:
             problems.append(f"the disk is full: {path.parent}")
         return problems

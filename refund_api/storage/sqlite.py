@@ -5,10 +5,8 @@ It promises durability on one disk, not the loss of the host.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +19,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..ports import LedgerUnavailable
 from .budget import Budget, Verdict
+from .file_lock import lock_of
 
+_WAYS_OUT = "restore it; only where there never was a ledger, make one with `flask --app app db upgrade`"
 _AGAIN = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -51,33 +51,40 @@ def make_sqlite(url: URL, *, threads: int) -> Engine:
     return engine
 
 
+def make_file(engine: Engine) -> None:
+    """A new, empty database where there is none; nothing else makes one. LedgerUnavailable."""
+    try:
+        os.close(os.open(engine.url.database or "", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660))
+    except OSError as error:
+        raise LedgerUnavailable(f"the database cannot be made: {error}") from error
+
+
 def _watch(engine: Engine, path: Path) -> None:
     """A connection serves the file it was opened on: never one that a restore has replaced, or that is gone."""
 
-    def identity() -> tuple[int, int]:
-        try:
-            found = path.stat()
-        except FileNotFoundError as error:
-            raise LedgerUnavailable(f"{path} is gone: restore it; a new, empty ledger would refund again") from error
-        return found.st_dev, found.st_ino
-
-    seen = False
-
     @event.listens_for(engine, "do_connect")
-    def make_no_second_file(dialect: object, record: object, args: object, options: object) -> None:
-        if seen:  # connecting would make an empty ledger where one was
-            identity()
+    def connect(dialect: object, record: object, args: object, options: dict[str, Any]) -> sqlite3.Connection:
+        _identity(path)
+        # rw, not rwc: an empty ledger in the place of a lost one would refund all of it again.
+        driver: sqlite3.Connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, **options)
+        return driver
 
     @event.listens_for(engine, "connect")
     def remember(driver: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
-        nonlocal seen
-        record.info["file"] = identity()
-        seen = True
+        record.info["file"] = _identity(path)
 
     @event.listens_for(engine, "checkout")
     def compare(driver: sqlite3.Connection, record: ConnectionPoolEntry, proxy: object) -> None:
-        if record.info["file"] != identity():
+        if record.info["file"] != _identity(path):
             raise DisconnectionError("another file has the name now")  # the pool opens it instead
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise LedgerUnavailable(f"{path} does not exist: {_WAYS_OUT}") from error
+    return found.st_dev, found.st_ino
 
 
 def _open(driver: sqlite3.Connection, record: object) -> None:
@@ -106,9 +113,10 @@ def _begin(connection: Connection) -> None:
 
 @contextmanager
 def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
-    """One writing transaction, alone behind the file lock. LedgerUnavailable: the lock's budget is spent."""
-    wait = _left(budget, end)
-    with file_lock(f"{engine.url.database}.lock", wait), _transaction(engine, budget, end) as connection:
+    """One writing transaction, alone behind the file lock. LedgerUnavailable: no file, or no lock in its budget."""
+    path = Path(engine.url.database or "")
+    _identity(path)
+    with lock_of(path).held(_left(budget, end)), _transaction(engine, budget, end) as connection:
         yield connection
 
 
@@ -131,47 +139,6 @@ def _transaction(engine: Engine, budget: Budget, end: float, *, reading: bool = 
         driver.execute(f"PRAGMA busy_timeout = {round(_left(budget, end) * 1000)}")
         with connection.begin():
             yield connection
-
-
-@contextmanager
-def file_lock(path: str, seconds: float) -> Iterator[None]:
-    """An exclusive lock between processes and threads, in turn; SQLite's own busy handler lets writers starve.
-
-    LedgerUnavailable: not within `seconds`, or no such file can be made.
-    """
-    try:
-        # Opened anew by every caller, because flock belongs to the open file, not to the thread.
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise LedgerUnavailable(f"no lock file: {error}") from error
-    try:
-        if not _locked_now(file) and not _locked_in_turn(file, seconds):
-            raise LedgerUnavailable("the database is busy")
-        yield
-    finally:
-        os.close(file)  # which unlocks
-
-
-def _locked_now(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _locked_in_turn(file: int, seconds: float) -> bool:
-    """Queue in the kernel, which is fair as polling is not; a thread waits, because flock knows no timeout."""
-    copy = os.dup(file)  # the same lock: it outlives the thread's copy, or ends with it when we have given up
-    granted = threading.Event()
-
-    def wait() -> None:
-        fcntl.flock(copy, fcntl.LOCK_EX)
-        granted.set()
-        os.close(copy)
-
-    threading.Thread(target=wait, name="ledger-lock", daemon=True).start()
-    return granted.wait(seconds)
 
 
 def verdict(error: DBAPIError) -> Verdict:

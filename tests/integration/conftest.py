@@ -26,6 +26,7 @@ def node() -> Iterator[Node]:
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database that was never migrated."""
     if request.param == "sqlite":
+        (tmp_path / "ledger.db").touch()
         yield f"sqlite:///{tmp_path}/ledger.db"
     else:
         with fresh_database(request.getfixturevalue("node").url) as url:

@@ -37,6 +37,7 @@ def test_a_directory_is_made_for_sqlite_only(tmp_path: Path) -> None:
 
 def test_current_prints_the_revision(commands: Commands) -> None:
     (commands.folder / "instance").mkdir()
+    (commands.folder / "instance" / "refunds.db").touch()
     assert commands.succeed("db", "current") == "no revision yet; flask --app app db upgrade\n"
     assert json.loads(commands.succeed("db", "current", "--json")) == {"revision": None}
     commands.succeed("db", "upgrade")
@@ -54,6 +55,16 @@ def test_check_fails_and_says_what_to_do_before_the_first_upgrade(commands: Comm
     (commands.folder / "instance").mkdir()
     assert "flask --app app db upgrade" in commands.fail("db", "check")
     assert "db upgrade" in json.loads(commands.fail("db", "check", "--json"))["problems"][0]
+
+
+def test_no_command_but_upgrade_makes_a_database(commands: Commands) -> None:
+    (commands.folder / "instance").mkdir()
+    for command in (("db", "check"), ("db", "current"), ("db", "purge"), ("orders", "show", "CTT1")):
+        output = commands.fail(*command)
+        assert "refunds.db does not exist: restore it; only where there never was a ledger, make one with" in output
+        assert list((commands.folder / "instance").iterdir()) == []
+    commands.succeed("db", "upgrade")
+    assert (commands.folder / "instance" / "refunds.db").stat().st_mode & 0o007 == 0
 
 
 def test_a_missing_directory_is_told_with_the_way_out(commands: Commands) -> None:

@@ -86,6 +86,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database that was never migrated."""
     if request.param == "sqlite":
+        (tmp_path / "empty.db").touch()
         yield f"sqlite:///{tmp_path}/empty.db"
     else:
         with fresh_database(request.getfixturevalue("server")) as url:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
-import subprocess
-import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event, select, text
+from sqlalchemy import URL, Engine, event, select, text
 from sqlalchemy.exc import DBAPIError
 
 from refund_api.domain import Nonce
@@ -20,13 +18,13 @@ from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.storage import sqlite
 from refund_api.storage.budget import Verdict
 from refund_api.storage.engine import make_engine
-from refund_api.storage.sqlite import file_lock, journal
+from refund_api.storage.sqlite import journal, make_file
 from refund_api.storage.tables import refund
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write
 
 from .conftest import opened
-from .given import ORDER, a_nonce, at_once, book, cancel, count
-from .test_unit_of_work import GENEROUS, ROOT, SMALL
+from .given import ORDER, a_nonce, book, cancel, count
+from .test_unit_of_work import SMALL
 
 
 @pytest.mark.parametrize(
@@ -135,56 +133,6 @@ def test_a_transaction_that_has_only_read_keeps_other_writers_out_already(sqlite
     other.close()
 
 
-def test_the_lock_is_had_by_one_at_a_time_and_by_all_in_the_end(tmp_path: Path) -> None:
-    inside, turns = [], []
-
-    def enter() -> None:
-        for _ in range(20):
-            with file_lock(f"{tmp_path}/lock", 30):
-                inside.append(1)
-                assert len(inside) == 1
-                time.sleep(0.001)
-                inside.pop()
-                turns.append(1)
-
-    assert at_once([enter] * 6) == [None] * 6
-    assert len(turns) == 120
-
-
-def test_waiting_for_the_lock_ends_and_who_gave_up_holds_nothing(tmp_path: Path) -> None:
-    path = f"{tmp_path}/lock"
-    with file_lock(path, 1):
-        began = time.monotonic()
-        for _ in range(3):
-            with pytest.raises(LedgerUnavailable, match="busy"), file_lock(path, 0.05):
-                raise AssertionError("not reached")
-        assert time.monotonic() - began < GENEROUS
-    for _ in range(3):
-        with file_lock(path, 10):
-            pass
-
-
-def test_the_lock_is_between_processes_too_and_ends_with_its_process(tmp_path: Path) -> None:
-    path = f"{tmp_path}/lock"
-    code = (
-        "import sys, time; from refund_api.storage.sqlite import file_lock\n"
-        "with file_lock(sys.argv[1], 1): print('held', flush=True); time.sleep(60)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code, path], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "held\n"
-        with pytest.raises(LedgerUnavailable), file_lock(path, 0.05):
-            raise AssertionError("not reached")
-        child.kill()
-    with file_lock(path, 10):
-        pass
-
-
-def test_a_lock_file_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(LedgerUnavailable, match="no lock file"), file_lock(f"{tmp_path}/absent/lock", 1):
-        raise AssertionError("not reached")
-
-
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
 def test_a_database_that_is_no_file_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="plain file"):
@@ -196,10 +144,38 @@ def test_a_missing_directory_is_named(tmp_path: Path) -> None:
         make_engine(f"sqlite:///{tmp_path}/absent/ledger.db", threads=1)
 
 
+@pytest.mark.parametrize("name", ["a?mode=rwc", "50%41", "a#b", "訂單 1"])
+def test_any_name_of_a_file_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
+    url = URL.create("sqlite", database=f"{tmp_path}/{name}").render_as_string()
+    with opened(url) as engine:
+        make_file(engine)
+        write(engine, lambda connection: connection.execute(text("CREATE TABLE here (x)")))
+    assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.lock"}
+
+
+def test_a_file_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with opened(f"sqlite:///{tmp_path}/folder") as engine, pytest.raises(LedgerUnavailable, match="cannot be made"):
+        make_file(engine)
+
+
+def test_a_file_that_a_restore_has_replaced_is_left_for_the_new_one(sqlite_engine: Engine, tmp_path: Path) -> None:
+    book(sqlite_engine)
+    file = Path(sqlite_engine.url.database or "")
+    shutil.copy(file, tmp_path / "backup")
+    SqlUnitOfWork(sqlite_engine).run(cancel)
+    (tmp_path / "backup").replace(file)
+    assert count(sqlite_engine, refund) == 0
+    number = SqlUnitOfWork(sqlite_engine).run(cancel)
+    with opened(f"sqlite:///{file}") as another, another.connect() as connection:
+        assert connection.scalar(select(refund.c.refund_id)) == number
+
+
 def test_a_relative_path_is_made_absolute_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
     with opened("sqlite:///ledger.db") as engine:
+        make_file(engine)
         monkeypatch.chdir(tmp_path / "elsewhere")
         write(engine, lambda connection: connection.execute(text("CREATE TABLE here (x)")))
     assert (tmp_path / "ledger.db").exists()
