@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import weakref
 from functools import partial
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from sqlalchemy.engine import make_url
 from .sqlite import make_sqlite
 
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
+_HOST = re.compile(r"(\[(?P<ipv6>[^]]+)]|(?P<name>[^:[]+))(:(?P<port>[0-9]*))?")
 _inherited: list[Pool] = []
 
 
@@ -34,15 +36,19 @@ def make_engine(url: str, *, threads: int) -> Engine:
 
 
 def _libpq_hosts(url: str) -> str:
-    """libpq's `//user@h1:5432,h2:5432/db` as SQLAlchemy's `//user@/db?host=h1:5432&host=h2:5432`."""
+    """libpq's `//user@h1:5432,[::1]:5432/db` as `//user@/db?host=h1,::1&port=5432,5432`, which SQLAlchemy takes."""
     scheme, slashes, rest = url.partition("://")
     netloc, _, tail = rest.partition("/")
     user, at, hosts = netloc.rpartition("@")
     if "," not in hosts:
         return url
     path, _, query = tail.partition("?")
-    listed = "&".join([*(f"host={host}" for host in hosts.split(",")), *filter(None, [query])])
-    return f"{scheme}{slashes}{user}{at}/{path}?{listed}"
+    found = [one for host in hosts.split(",") if (one := _HOST.fullmatch(host))]
+    if len(found) <= hosts.count(","):
+        raise ValueError(f"{hosts}: not host:port, or [address]:port for IPv6, separated by commas")
+    names = ",".join(one["ipv6"] or one["name"] for one in found)
+    ports = ",".join(one["port"] or "" for one in found)
+    return f"{scheme}{slashes}{user}{at}/{path}?" + "&".join([f"host={names}", f"port={ports}", *filter(None, [query])])
 
 
 def forget_inherited(reference: weakref.ref[Engine]) -> None:

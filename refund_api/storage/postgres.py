@@ -17,7 +17,7 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.waiting import Ready, Wait
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from ..ports import LedgerUnavailable
@@ -45,10 +45,11 @@ _CROWDED = ("too many clients", "too many connections", "connection slots")  # l
 
 
 class _Connecting(threading.local):
-    """The transaction for which this thread may have to connect: its `end` (time.monotonic), and how long it took."""
+    """What this thread connects for: the `end` (time.monotonic) of a transaction, or nothing that ends."""
 
     end = math.inf
-    spent = 0.0
+    transaction = 0.0  # the last one's end
+    spent = 0.0  # seconds, on connecting for it
 
 
 _connecting = _Connecting()
@@ -137,13 +138,25 @@ def make_postgres(url: URL, *, threads: int) -> Engine:
         connection.add_notice_handler(connection.note)
         return connection
 
+    event.listen(engine, "handle_error", _leave_out_the_row)
     return engine
 
 
+def _leave_out_the_row(context: ExceptionContext) -> None:
+    """Of an error for the log: DETAIL shows order numbers and passengers."""
+    error = context.original_exception
+    if isinstance(error, psycopg.Error) and error.diag.message_primary and context.sqlalchemy_exception:
+        for one in (error, context.sqlalchemy_exception):
+            one.args = (error.diag.message_primary,)
+
+
 def _hosts(url: URL) -> int:
-    """How many servers the URL names, in SQLAlchemy's spelling or in libpq's."""
+    """How many servers the URL names, in SQLAlchemy's spelling or in libpq's. ValueError: SQLAlchemy garbles it."""
     named = url.query.get("host", "")
-    return len(named.split(",")) if isinstance(named, str) else len(named)
+    listed = named.split(",") if isinstance(named, str) else named
+    if any("[" in host for host in listed):
+        raise ValueError(f"{listed}: write IPv6 addresses as postgresql://user@[::1]:5432,[::2]:5432/database")
+    return len(listed)
 
 
 def _connect_timeout(hosts: int) -> int:
@@ -151,7 +164,7 @@ def _connect_timeout(hosts: int) -> int:
     left = _connecting.end - time.monotonic()
     if _connecting.spent > 1 and left < _SHORTEST * hosts:  # silence, not a refusal: the next attempt takes as long
         raise LedgerUnavailable("no server answered in time")
-    return int(max(_SHORTEST, min(_LONGEST, left // hosts)))
+    return int(max(_SHORTEST, min(_LONGEST, left / hosts)))
 
 
 def _ready(event: int, wanted: Wait) -> Ready:
@@ -164,9 +177,7 @@ def _ready(event: int, wanted: Wait) -> Ready:
 @contextmanager
 def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
     """One transaction that has ended, either way, at `end` (time.monotonic)."""
-    if _connecting.end != end:  # not a repetition
-        _connecting.end, _connecting.spent = end, 0.0
-    with engine.connect() as connection:
+    with _connect(engine, end) as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, BoundedConnection)
         driver.grace = budget.whole / 16
@@ -183,6 +194,17 @@ def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
             driver.deadline = math.inf
             if driver.spent:
                 connection.invalidate()
+
+
+def _connect(engine: Engine, end: float) -> Connection:
+    """One from the pool, or a new one, which must not take longer than there is time."""
+    if _connecting.transaction != end:  # not a repetition
+        _connecting.transaction, _connecting.spent = end, 0.0
+    _connecting.end = end
+    try:
+        return engine.connect()
+    finally:
+        _connecting.end = math.inf
 
 
 reading = writing

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from refund_api.storage.budget import Budget
 from refund_api.storage.engine import forget_inherited, make_engine
 from refund_api.storage.postgres import BoundedConnection
 
@@ -47,6 +48,42 @@ def test_every_spelling_of_postgresql_is_psycopg(scheme: str) -> None:
 def test_several_hosts_are_kept(url: str) -> None:
     found = arguments(make_engine(url, threads=1))
     assert (found["host"], found["port"], found["dbname"]) == ("h1,h2", "5432,5433", "db")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "names", "ports"),
+    [
+        ("[::1]:5432,[fe80::2]:5433", "::1,fe80::2", "5432,5433"),
+        ("[::1],h2:5433", "::1,h2", ",5433"),
+        ("h1,h2", "h1,h2", ","),
+        ("%2Frun%2Fa,%2Frun%2Fb:5433", "/run/a,/run/b", ",5433"),
+    ],
+)
+def test_hosts_may_be_addresses_names_and_sockets_with_or_without_a_port(hosts: str, names: str, ports: str) -> None:
+    found = arguments(make_engine(f"postgresql://u:p@{hosts}/db?sslmode=require", threads=1))
+    assert (found["host"], found["port"], found["sslmode"], found["password"]) == (names, ports, "require", "p")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:secret@::1,h2/db",
+        "postgresql://u:secret@h1:54x,h2/db",
+        "postgresql://u:secret@h1,,h2/db",
+        "postgresql://u:secret@/db?host=[::1]:5432&host=h2:5432",
+    ],
+)
+def test_hosts_that_cannot_be_told_apart_are_refused_without_the_password(url: str) -> None:
+    with pytest.raises(ValueError, match="IPv6") as caught:
+        make_engine(url, threads=1)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_thread_finds_its_connection_or_hears_that_there_is_none_within_the_budget_of_a_lock(
+    sqlite_engine: Engine, postgres_engine: Engine
+) -> None:
+    for engine in (sqlite_engine, postgres_engine):
+        assert engine.pool.timeout() == Budget().lock  # type: ignore[attr-defined]
 
 
 def test_an_unknown_database_is_refused_without_its_password() -> None:
@@ -90,4 +127,4 @@ def test_several_hosts_are_asked_for_the_one_that_may_be_written(query: str, mon
     engine = make_engine(f"postgresql://user@/db{query}", threads=1)
     with pytest.raises(DBAPIError):
         engine.connect()
-    assert asked["target_session_attrs"] == "read-write"
+    assert (asked["target_session_attrs"], asked["connect_timeout"]) == ("read-write", 3)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from refund_api.ports import Ledger, LedgerUnavailable
-from refund_api.storage import postgres
+from refund_api.storage import postgres, schema
 from refund_api.storage.budget import Budget, Verdict
 from refund_api.storage.engine import make_engine
 from refund_api.storage.ledger import SqlLedger
@@ -25,7 +31,8 @@ from refund_api.storage.tables import orders, refund, request_nonce
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write
 from tests.postgres import execute
 
-from .given import ALICE, ORDER, a_nonce, at_once, book, cancel, count, violations
+from .conftest import opened
+from .given import ALICE, ORDER, a_nonce, a_refund, at_once, book, cancel, count, violations
 from .test_unit_of_work import GENEROUS, SMALL
 
 
@@ -275,6 +282,102 @@ def test_a_server_that_neither_answers_nor_cancels_is_given_up(own_engine: Engin
         os.kill(stopped[0], signal.SIGCONT)
     assert time.monotonic() - began < 1 + GENEROUS
     assert isinstance(SqlUnitOfWork(own_engine).run(cancel), str)
+
+
+@contextmanager
+def a_frozen_connection(engine: Engine) -> Iterator[None]:
+    """The one in the pool; whatever is done meanwhile ends in time, and the next gets another."""
+    pooled = write(engine, pid_of)
+    os.kill(pooled, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        yield
+        assert time.monotonic() - began < SMALL.whole + GENEROUS
+        assert write(engine, pid_of) != pooled
+    finally:
+        os.kill(pooled, signal.SIGCONT)
+
+
+def test_a_pooled_connection_whose_server_process_is_frozen_is_given_up_in_time(own_engine: Engine) -> None:
+    book(own_engine)
+    unit = SqlUnitOfWork(own_engine, budget=SMALL)
+    with a_frozen_connection(own_engine), pytest.raises(LedgerUnavailable, match="the server answers neither"):
+        unit.run(cancel)
+    with a_frozen_connection(own_engine):
+        (problem,) = schema.check(own_engine)
+        assert problem.startswith("the database cannot be used: the server answers neither")
+    assert isinstance(unit.run(cancel), str)
+
+
+def test_servers_that_take_a_connection_and_say_nothing_are_given_up_within_the_budget() -> None:
+    def ask(hosts: int) -> float:
+        with ExitStack() as stack:
+            silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(hosts)]
+            listed = ",".join(f"127.0.0.1:{one.getsockname()[1]}" for one in silent)
+            engine = make_engine(f"postgresql://u@{listed}/db", threads=1)
+            began = time.monotonic()
+            with pytest.raises(LedgerUnavailable):
+                SqlUnitOfWork(engine).run(cancel)
+            return time.monotonic() - began
+
+    took = at_once([partial(ask, hosts) for hosts in (1, 2, 3, 4)])
+    assert all(isinstance(one, float) and one < Budget().whole + 1 for one in took), took
+
+
+def test_a_connection_made_outside_a_transaction_has_its_own_time(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    connect = postgres.BoundedConnection.connect
+
+    def remember(*args: Any, **options: Any) -> Any:
+        asked.append(options["connect_timeout"])
+        return connect(*args, **options)
+
+    monkeypatch.setattr(postgres.BoundedConnection, "connect", remember)
+    with opened(postgres_url) as engine:
+        write(engine, pid_of, Budget(lock=1, statement=1, whole=2.5))
+        engine.dispose()
+        engine.connect().close()
+    assert asked == [2, 3]
+
+
+def test_an_order_that_is_locked_ends_in_the_budget_of_a_lock(postgres_engine: Engine) -> None:
+    book(postgres_engine)
+    with postgres_engine.begin() as holder:
+        SqlLedger(holder).lock_order(ORDER)
+        with pytest.raises(LedgerUnavailable, match="lock timeout"):
+            SqlUnitOfWork(postgres_engine, budget=Budget(lock=0.2, statement=60, whole=120)).run(cancel)
+
+
+def test_a_column_that_a_migration_has_widened_costs_nobody_an_answer(postgres_engine: Engine) -> None:
+    book(postgres_engine)
+    for _ in range(10):  # psycopg prepares what it sees often
+        number = SqlUnitOfWork(postgres_engine).run(cancel)
+    execute(url_of(postgres_engine), "ALTER TABLE orders ALTER state TYPE VARCHAR(32)")
+    assert SqlUnitOfWork(postgres_engine).run(cancel) == number
+
+
+def test_no_error_shows_the_row_it_is_about(postgres_engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    book(postgres_engine)
+    caplog.set_level(logging.INFO)
+
+    def insert_again(connection: Connection) -> None:
+        connection.execute(insert(orders), dict(connection.execute(select(orders)).mappings().one()))
+
+    write(postgres_engine, once(insert_again))
+    assert "attempt 1 of a transaction failed: duplicate key value violates unique constraint" in caplog.text
+    assert ORDER not in caplog.text
+
+    def break_a_rule(ledger: Ledger) -> None:
+        ledger.record(replace(a_refund(), items={ALICE: -1}), closes_order=False)
+
+    with pytest.raises(IntegrityError) as caught:
+        SqlUnitOfWork(postgres_engine).run(break_a_rule)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "violates check constraint" in shown
+    assert ALICE not in shown
+    assert ORDER not in shown
 
 
 def test_a_notice_is_no_warning(postgres_engine: Engine) -> None:
