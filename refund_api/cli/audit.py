@@ -22,7 +22,9 @@ class NotAudited(click.ClickException):
 @click.command("audit")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
-    "--database-url", metavar="URL", help="Another database than the service's: a restored backup, a standby."
+    "--database-url",
+    metavar="URL",
+    help="Another database than the service's: a restored backup, a standby. A password belongs in ~/.pgpass.",
 )
 @with_appcontext
 @click.pass_context

@@ -41,7 +41,8 @@ _AGAIN = ("40", "08", "57P", "25P03", "23505", "0A000")
 # 25006 read only, 42P01 42703 42501: not migrated, or no right to.
 _UNAVAILABLE = ("25006", "42P01", "42703", "42501")
 
-_CROWDED = ("too many clients", "too many connections", "connection slots")  # libpq keeps 53300 to itself
+# Of a refused connection libpq keeps the SQLSTATE to itself; in another language than English they are asked again.
+_REFUSED = ("too many clients", "too many connections", "connection slots", "authentication failed", "does not exist")
 
 
 class _Connecting(threading.local):
@@ -219,7 +220,7 @@ def verdict(error: DBAPIError) -> Verdict:
     state = getattr(error.orig, "sqlstate", None)
     operational = isinstance(error.orig, (psycopg.OperationalError, psycopg.InterfaceError))
     if state is None and operational:
-        return Verdict.UNAVAILABLE if any(words in str(error.orig) for words in _CROWDED) else Verdict.AGAIN
+        return Verdict.UNAVAILABLE if any(words in str(error.orig) for words in _REFUSED) else Verdict.AGAIN
     if state is None:
         return Verdict.FAULT
     if state.startswith(_AGAIN):

@@ -178,6 +178,17 @@ def test_a_server_without_a_free_place_is_unavailable_at_once(own_engine: Engine
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.parametrize("wrong", [{"username": "nobody"}, {"database": "nowhere"}])
+def test_a_server_that_knows_no_such_user_or_database_is_unavailable_at_once(
+    own_engine: Engine, wrong: dict[str, Any]
+) -> None:
+    engine = make_engine(own_engine.url.set(**wrong).render_as_string(), threads=1)
+    began = time.monotonic()
+    with pytest.raises(LedgerUnavailable, match="does not exist"):
+        SqlUnitOfWork(engine, budget=Budget(whole=60)).run(cancel)
+    assert time.monotonic() - began < 30
+
+
 @pytest.mark.parametrize(
     ("error", "verdict"),
     [
@@ -195,6 +206,7 @@ def test_a_server_without_a_free_place_is_unavailable_at_once(own_engine: Engine
         (psycopg.errors.TooManyConnections(), Verdict.UNAVAILABLE),
         (psycopg.OperationalError("connection failed: FATAL: sorry, too many clients already"), Verdict.UNAVAILABLE),
         (psycopg.OperationalError("FATAL: remaining connection slots are reserved"), Verdict.UNAVAILABLE),
+        (psycopg.OperationalError('FATAL: password authentication failed for user "u"'), Verdict.UNAVAILABLE),
         (psycopg.errors.ReadOnlySqlTransaction(), Verdict.UNAVAILABLE),
         (psycopg.errors.LockNotAvailable(), Verdict.UNAVAILABLE),
         (psycopg.errors.QueryCanceled(), Verdict.UNAVAILABLE),
