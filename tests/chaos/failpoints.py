@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, Pool, event
+from sqlalchemy import Connection, Engine, ExecutionContext, Pool, event
 
 from app import create_app
 from refund_api.settings import Settings
+
+from .statements import ledger_statements
 
 _NAME_LENGTH = 60
 _points = Path(os.environ["CHAOS_POINTS"])
@@ -25,7 +27,7 @@ _service = create_app(Settings.from_environ().for_serving())
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    _request.chosen, _request.passed, _request.committing = int(environ.get("HTTP_X_FAILPOINT", 0)), 0, False
+    _request.chosen, _request.passed, _request.end = int(environ.get("HTTP_X_FAILPOINT", 0)), 0, None
     _pass("the request has come")
     answer = _service.wsgi_app(environ, start_response)
     _pass("the answer is ready")
@@ -41,27 +43,44 @@ def _pass(name: str) -> None:
 
 
 @event.listens_for(Engine, "before_cursor_execute")
-def _before_statement(connection: object, cursor: object, statement: str, *rest: object) -> None:
-    _pass(f"before {_short(statement)}")
+def _before_statement(
+    connection: Connection, cursor: object, statement: str, values: object, context: ExecutionContext, many: bool
+) -> None:
+    _pass(f"before {_name(connection, statement, context)}")
 
 
 @event.listens_for(Engine, "after_cursor_execute")
-def _after_statement(connection: object, cursor: object, statement: str, *rest: object) -> None:
-    _pass(f"after {_short(statement)}")
+def _after_statement(
+    connection: Connection, cursor: object, statement: str, values: object, context: ExecutionContext, many: bool
+) -> None:
+    _pass(f"after {_name(connection, statement, context)}")
+
+
+def _name(connection: Connection, statement: str, context: ExecutionContext) -> str:
+    """What ledger.py calls it; of others the beginning."""
+    for name, ours in ledger_statements(connection.dialect.name).items():
+        if context.invoked_statement is ours:
+            return name
+    return " ".join(statement.split())[:_NAME_LENGTH]
 
 
 @event.listens_for(Engine, "commit")
 def _before_commit(connection: object) -> None:
-    _request.committing = True
-    _pass("before COMMIT")
+    _before_end("COMMIT")
+
+
+@event.listens_for(Engine, "rollback")
+def _before_rollback(connection: object) -> None:
+    _before_end("ROLLBACK")
+
+
+def _before_end(name: str) -> None:
+    _request.end = name
+    _pass(f"before {name}")
 
 
 @event.listens_for(Pool, "checkin")
-def _after_commit(connection: object, record: object) -> None:
-    """SQLAlchemy has no event after COMMIT; giving the connection back is the next thing that happens."""
-    if _request.committing:
-        _pass("after COMMIT")
-
-
-def _short(statement: str) -> str:
-    return " ".join(statement.split())[:_NAME_LENGTH]
+def _after_end(connection: object, record: object) -> None:
+    """SQLAlchemy has no event after COMMIT or ROLLBACK; giving the connection back is the next thing that happens."""
+    if _request.end is not None:
+        _pass(f"after {_request.end}")

@@ -1,7 +1,8 @@
 """`make chaos-failpoints`: the worker dies once at every point of every kind of request, on both engines.
 
-The points are those of a dry run. After each death the same bytes must get the answer they would have had,
-and the refund's number stays what it is. Exit status 1 when not, or when a point was not hit.
+The points are those of a dry run. After each death the same bytes must get the answer they would have had, the
+refund's number stays what it is, and a stolen signature records nothing. Exit status 1 when not, when a point was
+not hit, or when the ledger has a statement that is no point.
 """
 
 from __future__ import annotations
@@ -12,34 +13,69 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
+from sqlalchemy import Engine, select
+
+from refund_api.storage.tables import metadata
 from tests.servers import gunicorn
 
-from .check import read_ledger
+from .check import ALREADY, OK, REJECTED
 from .client import Answer, Client, Request, make_request
 from .kill import PRELOAD, judge
 from .report import Figures, print_figures, print_violations, progress
 from .stage import ENGINES, Booking, Stage, stage
+from .statements import never_seen
+
+
+class Signed(Enum):
+    """Whose signature a request carries."""
+
+    ANEW = "its own"
+    AGAIN = "that of the request before, whose bytes it repeats"
+    STOLEN = "that of the request before, which asked for something else"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of request: the passengers cancelled beforehand and then, by their places; the code it must get."""
+    """A kind of request: the passengers cancelled beforehand and then, by their places; the code it must get.
+
+    `writes` are the tables that its COMMIT changes.
+    """
 
     name: str
     before: tuple[int, ...]
     passengers: tuple[int, ...]
     code: int
+    writes: frozenset[str]
+    signed: Signed = Signed.ANEW
+    other_order: bool = False
 
 
+_NOTHING: frozenset[str] = frozenset()
+_NONCE = frozenset({"request_nonce"})
+_REFUND = _NONCE | {"refund", "refund_item", "refund_outbox"}
 KINDS = (
-    Kind("a cancellation", (), (0,), 1),
-    Kind("the last passengers", (0,), (1, 2), 1),
-    Kind("a repeat, signed anew", (0, 1), (1, 0), 1),
-    Kind("a refusal", (0,), (0, 1), 2004),
+    Kind("a cancellation", (), (0,), OK, _REFUND),
+    Kind("the last passengers", (0,), (1, 2), OK, _REFUND | {"orders"}),
+    Kind("a repeat, signed anew", (0, 1), (1, 0), OK, _NONCE),
+    Kind("a refusal", (0,), (0, 1), ALREADY, _NONCE),
+    Kind("the same bytes again", (0, 1), (0, 1), OK, _NOTHING, Signed.AGAIN),
+    Kind("a stolen signature, other passengers", (0,), (1,), REJECTED, _NOTHING, Signed.STOLEN),
+    Kind("a stolen signature, another order", (0,), (0,), REJECTED, _NOTHING, Signed.STOLEN, other_order=True),
 )
 _PASSENGERS = 3
+Contents = dict[str, frozenset[tuple[object, ...]]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A request to send now; `then` one that must get `known`, or the same answer where that is None."""
+
+    request: Request
+    then: Request
+    known: Answer | None
 
 
 class Sweep:
@@ -49,7 +85,8 @@ class Sweep:
         self._stage = the_stage
         self._client = client
         self._points = points
-        self.points = self.hit = 0
+        self.names: list[str] = []
+        self.hit = 0
         self.problems: list[str] = []
 
     def sweep(self, kind: Kind, say: Callable[[str], None]) -> None:
@@ -58,73 +95,98 @@ class Sweep:
         for number, name in enumerate(names, 1):
             say(f"{kind.name}: {number} of {len(names)}, {name}")
             self._die_at(kind, number, names)
-        self.points += len(names)
+        self.names += names
 
     def _die_at(self, kind: Kind, number: int, names: list[str]) -> list[str]:
         """The points passed; at point 0 nobody dies."""
-        (order,) = self._stage.book(1, _PASSENGERS)
-        if kind.before:
-            self._expect(self._client.ask(_cancel(order, kind.before)), 1, f"{kind.name}, made ready")
-        request = _cancel(order, kind.passengers)
-        self._points.write_text("")
-        answer = self._client.ask(request, {"X-Failpoint": str(number)})
-        passed = self._points.read_text().splitlines()
         title = f"{kind.name}, {names[number - 1] if number else 'dry run'}"
+        trial = self._prepare(kind, title)
+        held = contents(self._stage.engine)
+        self._points.write_text("")
+        answer = self._client.ask(trial.request, {"X-Failpoint": str(number)})
+        passed = self._points.read_text().splitlines()
         if number and (answer is not None or passed != names[:number]):
             self.problems.append(f"{title}: not hit; passed {passed}, answer {answer}")
-        elif number:
-            self.hit += 1
-            self._expect_all_or_nothing(kind, order, request, "after COMMIT" in passed, title)
         else:
-            self._expect(answer, kind.code, title)
-        self._ask_again(kind, order, request, title)
+            self.hit += bool(number)
+            self._expect_written(held, kind.writes if "after COMMIT" in passed else _NOTHING, title)
+        if not number:
+            self._expect_code(answer, kind.code, title)
+        self._ask_again(kind, trial, title)
+        if kind.signed is Signed.STOLEN:
+            self._expect_written(held, _NOTHING, f"{title}, asked again")
         return passed
 
-    def _expect_all_or_nothing(self, kind: Kind, order: Booking, request: Request, committed: bool, title: str) -> None:
-        """What the worker left behind: the refund once its COMMIT was through, nothing before."""
-        repeated = set(kind.before) == set(kind.passengers)
-        wanted = repeated or (kind.code == 1 and committed)
-        found = (order.order_number, request.passengers) in read_ledger(self._stage.engine).refunds.values()
-        if found != wanted:
-            self.problems.append(f"{title}: the refund is {'' if found else 'not '}there")
+    def _prepare(self, kind: Kind, title: str) -> Trial:
+        """A new order, with what is cancelled beforehand."""
+        order, other = self._stage.book(2, _PASSENGERS)
+        wanted = other if kind.other_order else order
+        anew = _cancel(wanted, kind.passengers)
+        if not kind.before:
+            return Trial(_cancel(wanted, kind.passengers), anew, None)
+        before = _cancel(order, kind.before)
+        known = self._client.ask(before)
+        self._expect_code(known, OK, f"{title}, made ready")
+        if kind.signed is Signed.STOLEN:
+            return Trial(_cancel(wanted, kind.passengers, like=before), before, known)
+        request = before if kind.signed is Signed.AGAIN else _cancel(wanted, kind.passengers)
+        return Trial(request, anew, known if set(kind.before) == set(kind.passengers) else None)
 
-    def _ask_again(self, kind: Kind, order: Booking, request: Request, title: str) -> None:
-        """The same bytes twice and once signed anew: the same answer, with the same number."""
-        first = self._client.ask(request)
-        self._expect(first, kind.code, title)
-        for again in (request, _cancel(order, kind.passengers)):
+    def _ask_again(self, kind: Kind, trial: Trial, title: str) -> None:
+        """The same bytes twice, then who asks for the same anew, or for his own that was stolen from."""
+        first = self._client.ask(trial.request)
+        self._expect_code(first, kind.code, title)
+        for again, wanted in ((trial.request, first), (trial.then, trial.known or first)):
             answer = self._client.ask(again)
-            if answer != first:
-                self.problems.append(f"{title}: a repeat got {answer}, not {first}")
+            if answer != wanted:
+                self.problems.append(f"{title}: a repeat got {answer}, not {wanted}")
 
-    def _expect(self, answer: Answer | None, code: int, title: str) -> None:
+    def _expect_code(self, answer: Answer | None, code: int, title: str) -> None:
         if answer is None or answer.code != code:
             self.problems.append(f"{title}: {answer}, not code {code}")
 
+    def _expect_written(self, held: Contents, tables: frozenset[str], title: str) -> None:
+        """All that a COMMIT writes, or nothing."""
+        now = contents(self._stage.engine)
+        changed = {name for name, rows in now.items() if rows != held[name]}
+        if changed != tables:
+            self.problems.append(f"{title}: changed {sorted(changed)}, not {sorted(tables)}")
 
-def _cancel(order: Booking, places: tuple[int, ...]) -> Request:
-    return make_request(order.order_number, [order.passengers[place] for place in places])
+
+def contents(engine: Engine) -> Contents:
+    """Table -> its rows."""
+    with engine.connect() as connection:
+        return {
+            name: frozenset(tuple(row) for row in connection.execute(select(table)))
+            for name, table in metadata.tables.items()
+        }
+
+
+def _cancel(order: Booking, places: tuple[int, ...], like: Request | None = None) -> Request:
+    return make_request(order.order_number, [order.passengers[place] for place in places], like=like)
 
 
 def run(engine: str, directory: Path) -> tuple[Figures, dict[str, list[str]]]:
     """The figures of one engine and the violations by kind."""
-    points = directory / "points"
+    file = directory / "points"
     with stage(engine, directory) as the_stage:
-        env = {**the_stage.env, **PRELOAD, "CHAOS_POINTS": str(points)}
+        env = {**the_stage.env, **PRELOAD, "CHAOS_POINTS": str(file)}
         with (
             gunicorn("tests.chaos.failpoints:app", directory / "gunicorn.log", env) as server,
             Client(server, the_stage.records / "client.jsonl") as client,
         ):
-            swept = Sweep(the_stage, client, points)
+            swept = Sweep(the_stage, client, file)
             for kind in KINDS:
                 swept.sweep(kind, lambda text: progress(f"{engine}: {text}"))
             progress("")
         figures, found = judge(the_stage)
+        found["never seen"] = never_seen(the_stage.engine.dialect.name, swept.names)
     found["wrong after a death"] = swept.problems
-    if swept.hit != swept.points or not swept.points:
-        found["not hit"] = [f"{swept.hit} of {swept.points} points"]
-    wrong = {"wrong after a death": len(swept.problems)}
-    return {"points": swept.points, "hit": swept.hit, **figures, **wrong}, found
+    points = len(swept.names)
+    if swept.hit != points or not points:
+        found["not hit"] = [f"{swept.hit} of {points} points"]
+    wrong = {kind: len(found[kind]) for kind in ("wrong after a death", "never seen")}
+    return {"points": points, "hit": swept.hit, **figures, **wrong}, found
 
 
 def main() -> int:
