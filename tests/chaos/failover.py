@@ -128,6 +128,7 @@ def run(rounds: int, title: str, *, synchronous: bool) -> tuple[Figures, dict[st
                 orders.refill()
             servers.wait_for_standbys(synchronous)
             moments = fail_over(servers, server, orders, stage.records)
+            stage.engine.dispose()  # its connections died with the primary
             done.append(judge(read_record(stage.records), stage, moments, told, lost))
             progress("")
             print(f"{title} round {number}: {done[-1]}", file=sys.stderr, flush=True)
