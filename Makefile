@@ -51,7 +51,7 @@ chaos-failpoints: .venv/dev.stamp ## a worker dies at every statement, COMMIT an
 chaos-controls: .venv/dev.stamp ## with a safeguard taken away, the programs must see the fault
 	$(BIN)/python -m tests.chaos.controls
 
-test-ha: .venv/dev.stamp ## kill the primary ten times, promote its standby: nothing acknowledged may be lost
+test-ha: .venv/dev.stamp ## the primary is killed ten times, a standby stops: nothing acknowledged may be lost
 	$(BIN)/python -m tests.chaos.failover
 
 bench-codec: .venv/bench.stamp ## the codecs against their floor and their peers

@@ -1,7 +1,8 @@
 """`make test-ha`: the primary is killed -9 while its standby lags, and no acknowledged refund may be lost.
 
 Clients and one gunicorn go on through the multi-host URL. With COMMITs that wait for the standby nothing
-may be lost; with COMMITs that do not, the control, something must be. Exit status 1 otherwise.
+may be lost; with COMMITs that do not, the control, something must be. Last, a standby that dies and comes back
+(dead_standby.py). Exit status 1 otherwise.
 """
 
 from __future__ import annotations
@@ -11,20 +12,17 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from refund_api.storage.engine import make_engine
-from refund_api.storage.schema import upgrade
 from tests.replication import Pair, pair
 from tests.servers import Gunicorn, gunicorn
 
+from . import dead_standby
 from .check import OK, Record, read_ledger, read_record, violations
 from .load import Load, Orders
 from .report import Figures, print_figures, print_violations, progress
-from .stage import Stage, environment
+from .stage import Stage, stage_on
 
 _WORKERS = 2
 _BEFORE, _STALL, _AFTER = 1.5, 1.0, 1.5  # seconds of load
@@ -98,17 +96,6 @@ def judge(record: Record, stage: Stage, moments: Moments, told: set[str], lost: 
     return found
 
 
-@contextmanager
-def stage_on(servers: Pair, directory: Path) -> Iterator[Stage]:
-    """The service's own view of the pair: one URL, whoever is the primary."""
-    engine = make_engine(servers.url, threads=4)
-    try:
-        upgrade(engine)
-        yield Stage(engine, environment(servers.url), directory)
-    finally:
-        engine.dispose()
-
-
 def run(rounds: int, title: str, *, synchronous: bool) -> tuple[Figures, dict[str, list[str]]]:
     """The figures of all rounds and the violations by kind; a line a round on stderr."""
     done: list[Round] = []
@@ -117,7 +104,7 @@ def run(rounds: int, title: str, *, synchronous: bool) -> tuple[Figures, dict[st
     with (
         tempfile.TemporaryDirectory(prefix="failover") as directory,
         pair() as servers,
-        stage_on(servers, Path(directory)) as stage,
+        stage_on(servers.url, Path(directory)) as stage,
         gunicorn("wsgi:app", Path(directory, "gunicorn.log"), stage.env, _WORKERS) as server,
     ):
         orders = Orders(stage)
@@ -153,20 +140,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.failover", description=__doc__)
     parser.add_argument("--rounds", type=int, default=10, help="with a synchronous standby")
     parser.add_argument("--control-rounds", type=int, default=3, help="with an asynchronous one")
+    parser.add_argument("--only", choices=("synchronous", "control", "dead-standby"), help="one of the three")
     parser.add_argument("--json", action="store_true", help="print JSON")
     wanted = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
     columns: dict[str, Figures] = {}
     failed = False
-    if wanted.rounds:
+    if wanted.rounds and wanted.only in (None, "synchronous"):
         columns["synchronous"], found = run(wanted.rounds, "synchronous", synchronous=True)
         print_violations("synchronous", found)
         failed |= any(found.values())
-    if wanted.control_rounds:
+    if wanted.control_rounds and wanted.only in (None, "control"):
         columns["control"], _ = run(wanted.control_rounds, "control", synchronous=False)
         if not columns["control"]["lost"]:
             print("control: nothing was lost, so this program would not see a loss", file=sys.stderr)
             failed = True
+    if wanted.only in (None, "dead-standby"):
+        columns["dead standby"], found = dead_standby.run()
+        print_violations("dead standby", found)
+        failed |= any(found.values())
     print_figures(columns, as_json=wanted.json)
     return 1 if failed else 0
 

@@ -79,13 +79,19 @@ def stage(engine: str, directory: Path) -> Iterator[Stage]:
     """A new database on `sqlite` or `postgres`, dropped at the end; the records stay in the directory."""
     records = directory / "records"
     records.mkdir(parents=True)
-    with _database(engine, directory) as url:
-        opened = make_engine(url, threads=4)
-        try:
-            upgrade(opened)
-            yield Stage(opened, environment(url), records)
-        finally:
-            opened.dispose()
+    with _database(engine, directory) as url, stage_on(url, records) as found:
+        yield found
+
+
+@contextmanager
+def stage_on(url: str, records: Path) -> Iterator[Stage]:
+    """A database that is there; it may be two servers, one of them the primary."""
+    engine = make_engine(url, threads=4)
+    try:
+        upgrade(engine)
+        yield Stage(engine, environment(url), records)
+    finally:
+        engine.dispose()
 
 
 @contextmanager
