@@ -75,15 +75,20 @@ class Service:
 
 @contextmanager
 def service(url: str, *, budget: Budget | None = None, threads: int = 4) -> Iterator[Service]:
-    """As app.py composes it, on an engine that the test may look at, and with the budgets of the test."""
-    settings = Settings(database_url=url, keys=KEYS, threads=threads)
+    """A service with an engine of its own."""
     engine = make_engine(url, threads=threads)
-    unit_of_work = SqlUnitOfWork(engine, budget=budget or Budget())
-    handler = replace(make_handler(settings, clock=lambda: NOW), unit_of_work=unit_of_work)
     try:
-        yield Service(create_app(settings, handler=handler), engine)
+        yield service_on(engine, budget=budget)
     finally:
         engine.dispose()
+
+
+def service_on(engine: Engine, *, budget: Budget | None = None) -> Service:
+    """As app.py composes it, on the engine of the test, at its isolation level, and with the budgets of the test."""
+    settings = Settings(database_url=engine.url.render_as_string(hide_password=False), keys=KEYS)
+    unit_of_work = SqlUnitOfWork(engine, budget=budget or Budget())
+    handler = replace(make_handler(settings, clock=lambda: NOW), unit_of_work=unit_of_work)
+    return Service(create_app(settings, handler=handler), engine)
 
 
 def assert_try_again(answer: Answer) -> None:

@@ -16,14 +16,15 @@ from refund_api.storage.schema import upgrade
 from tests.postgres import fresh_database, own_server, postgres_server
 
 THREADS = 8
-KINDS = ("sqlite", "READ COMMITTED", "SERIALIZABLE")
+LEVELS = ("READ COMMITTED", "SERIALIZABLE")
 
 
 @contextmanager
-def opened(url: str, *, threads: int = THREADS) -> Iterator[Engine]:
+def opened(url: str, *, threads: int = THREADS, level: str = "") -> Iterator[Engine]:
+    """An engine; `level` replaces the isolation level that it was made with."""
     engine = make_engine(url, threads=threads)
     try:
-        yield engine
+        yield engine.execution_options(isolation_level=level) if level else engine
     finally:
         engine.dispose()
 
@@ -67,19 +68,19 @@ def postgres_url(server: str, postgres_template: str) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def postgres_engine(postgres_url: str) -> Iterator[Engine]:
-    with opened(postgres_url) as engine:
+@pytest.fixture(params=LEVELS)
+def postgres_engine(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[Engine]:
+    with opened(postgres_url, level=request.param) as engine:
         yield engine
 
 
-@pytest.fixture(params=KINDS)
-def engine(request: pytest.FixtureRequest) -> Engine:
+@pytest.fixture(params=("sqlite", *LEVELS))
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if request.param == "sqlite":
-        lite: Engine = request.getfixturevalue("sqlite_engine")
-        return lite
-    postgres: Engine = request.getfixturevalue("postgres_engine")
-    return postgres.execution_options(isolation_level=request.param)
+        yield request.getfixturevalue("sqlite_engine")
+    else:
+        with opened(request.getfixturevalue("postgres_url"), level=request.param) as engine:
+            yield engine
 
 
 @pytest.fixture(params=("sqlite", "postgres"))

@@ -30,22 +30,16 @@ ANOTHER = "11111111-1111-4111-8111-111111111111"
 GENEROUS = 30.0
 
 
-@pytest.fixture(params=("sqlite", "postgres"))
-def migrated_url(request: pytest.FixtureRequest) -> str:
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url
-
-
 @pytest.fixture
-def unguarded(empty_url: str) -> Iterator[Engine]:
+def unguarded(engine: Engine) -> Engine:
     """A ledger that is right, in tables without keys and constraints, as a bad restore may leave them."""
     bare = MetaData()
     for table in metadata.sorted_tables:
         Table(table.name, bare, *(Column(column.name, column.type) for column in table.columns))
-    with opened(empty_url) as engine:
-        bare.create_all(engine)
-        fill(engine)
-        yield engine
+    metadata.drop_all(engine)
+    bare.create_all(engine)
+    fill(engine)
+    return engine
 
 
 def fill(engine: Engine) -> None:
@@ -169,10 +163,9 @@ def test_many_violations_are_all_counted_and_a_few_are_shown(unguarded: Engine) 
     assert found["A2"].samples == tuple((f"order {number:02}", ANOTHER) for number in range(SAMPLES))
 
 
-def test_a_ledger_that_is_right_is_all_zeros(migrated_url: str) -> None:
-    with opened(migrated_url) as engine:
-        fill(engine)
-    report = audit(migrated_url)
+def test_a_ledger_that_is_right_is_all_zeros(engine: Engine) -> None:
+    fill(engine)
+    report = audit(url_of(engine))
     assert (report.orders, report.refunds, report.clean) == (4, 3, True)
     assert [(finding.id, finding.count, finding.samples) for finding in report.findings] == [
         (f"A{number}", 0, ()) for number in range(1, 8)
@@ -187,20 +180,19 @@ def test_a_ledger_that_was_never_made_is_no_clean_ledger(empty_url: str) -> None
         audit(empty_url)
 
 
-def test_what_is_committed_between_two_rules_is_not_seen(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(migrated_url) as engine:
-        fill(engine)
+def test_what_is_committed_between_two_rules_is_not_seen(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(engine)
 
-        def rules() -> Iterator[Rule]:
-            yield RULES[0]
-            with engine.begin() as connection:
-                change_an_amount(connection)
-            yield from RULES[1:]
+    def rules() -> Iterator[Rule]:
+        yield RULES[0]
+        with engine.begin() as connection:
+            change_an_amount(connection)
+        yield from RULES[1:]
 
-        monkeypatch.setattr("refund_api.storage.audit.RULES", rules())
-        assert counts(audit(migrated_url)) == {}
+    monkeypatch.setattr("refund_api.storage.audit.RULES", rules())
+    assert counts(audit(url_of(engine))) == {}
     monkeypatch.undo()
-    assert counts(audit(migrated_url)) == {"A3": 1}
+    assert counts(audit(url_of(engine))) == {"A3": 1}
 
 
 def test_a_file_that_may_not_be_written_is_audited(sqlite_url: str) -> None:

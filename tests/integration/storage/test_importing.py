@@ -188,15 +188,15 @@ def test_an_order_with_a_refund_is_left_alone(engine: Engine) -> None:
     assert violations(engine) == []
 
 
-def test_a_large_file_is_committed_in_batches_and_progress_told_after_each(sqlite_engine: Engine) -> None:
+def test_a_large_file_is_committed_in_batches_and_progress_told_after_each(engine: Engine) -> None:
     found, _ = read_import([line(order_number=str(number)) for number in range(2500)])
     told: list[tuple[int, int]] = []
-    import_orders(sqlite_engine, found, lambda done: told.append((done, count(sqlite_engine, orders))))
+    import_orders(engine, found, lambda done: told.append((done, count(engine, orders))))
     assert told == [(1000, 1000), (2000, 2000), (2500, 2500)]
-    assert count(sqlite_engine, passenger) == 5000
+    assert count(engine, passenger) == 5000
 
 
-def test_the_file_is_not_read_ahead_of_the_batch(sqlite_engine: Engine) -> None:
+def test_the_file_is_not_read_ahead_of_the_batch(engine: Engine) -> None:
     read = []
 
     def lines() -> Iterator[ImportedOrder]:
@@ -205,7 +205,7 @@ def test_the_file_is_not_read_ahead_of_the_batch(sqlite_engine: Engine) -> None:
             yield ImportedOrder(number, Order(str(number), date(2027, 6, 1), "booked", "CNY"), {})
 
     seen: list[int] = []
-    import_orders(sqlite_engine, lines(), lambda done: seen.append(len(read)))
+    import_orders(engine, lines(), lambda done: seen.append(len(read)))
     assert seen == [1000, 2000, 2500]
 
 

@@ -31,7 +31,7 @@ from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList
 from sqlalchemy.sql.visitors import iterate
 
 from refund_api.storage.tables import metadata, orders, passenger, request_nonce
-from tests.integration.service import Service, service
+from tests.integration.service import Service, service_on
 
 from .given import ALICE, BOB, CAROL, book
 
@@ -79,13 +79,16 @@ def equalities(clause: ColumnElement[bool] | None) -> Iterator[tuple[Any, BindPa
         yield from [(clause.left, one) for one in [clause.right] if isinstance(one, BindParameter)]
 
 
-@pytest.fixture(params=("sqlite", "postgres"))
-def served(request: pytest.FixtureRequest) -> Iterator[Service]:
-    """Two orders of the same passengers."""
-    with service(request.getfixturevalue(f"{request.param}_url")) as found:
-        for order in (MINE, OTHER):
-            book(found.engine, order, [ALICE, BOB, CAROL])
-        yield found
+@pytest.fixture
+def served(engine: Engine) -> Service:
+    return with_two_orders(engine)
+
+
+def with_two_orders(engine: Engine) -> Service:
+    """Of the same passengers."""
+    for order in (MINE, OTHER):
+        book(engine, order, [ALICE, BOB, CAROL])
+    return service_on(engine)
 
 
 def code(served: Service, passengers: str, order: str = MINE, random: int | None = None) -> int:
@@ -126,15 +129,13 @@ def test_the_rows_of_another_order_stay_as_they_are(served: Service) -> None:
     assert code(served, ALICE, OTHER) == 1
 
 
-def test_a_cancel_waits_for_no_lock_on_another_order(postgres_url: str) -> None:
-    with service(postgres_url) as served:
-        for order in (MINE, OTHER):
-            book(served.engine, order, [ALICE, BOB, CAROL])
-        assert code(served, ALICE, OTHER) == 1
-        with served.engine.begin() as holder:
-            for table in metadata.sorted_tables:
-                holder.execute(select(table).where(table.c.order_number == OTHER).with_for_update())
-            cancel_in_every_way(served)
+def test_a_cancel_waits_for_no_lock_on_another_order(postgres_engine: Engine) -> None:
+    served = with_two_orders(postgres_engine)
+    assert code(served, ALICE, OTHER) == 1
+    with postgres_engine.begin() as holder:
+        for table in metadata.sorted_tables:
+            holder.execute(select(table).where(table.c.order_number == OTHER).with_for_update())
+        cancel_in_every_way(served)
 
 
 @pytest.mark.parametrize(

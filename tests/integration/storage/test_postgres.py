@@ -59,20 +59,16 @@ def once(action: Callable[[Connection], None]) -> Callable[[Connection], str]:
     return work
 
 
-@pytest.mark.parametrize("isolation", ["READ COMMITTED", "SERIALIZABLE"])
-def test_a_connection_lost_in_flight_is_replaced_and_the_work_is_done_again(
-    postgres_engine: Engine, isolation: str
-) -> None:
+def test_a_connection_lost_in_flight_is_replaced_and_the_work_is_done_again(postgres_engine: Engine) -> None:
     book(postgres_engine)
 
     def terminate(connection: Connection) -> None:
         execute(url_of(postgres_engine), psycopg.sql.SQL("SELECT pg_terminate_backend({})").format(pid_of(connection)))
 
-    engine = postgres_engine.execution_options(isolation_level=isolation)
-    number = write(engine, once(terminate))
-    with engine.connect() as connection:
+    number = write(postgres_engine, once(terminate))
+    with postgres_engine.connect() as connection:
         assert connection.scalar(select(refund.c.refund_id)) == number
-    assert violations(engine) == []
+    assert violations(postgres_engine) == []
 
 
 def test_a_connection_lost_after_its_commit_gives_the_same_number(
