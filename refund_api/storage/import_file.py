@@ -16,7 +16,9 @@ from typing import Any
 from ..domain import Order
 
 MAX_MINOR = 10**15
-"""The most one passenger can have paid; the sum for any order then fits a BIGINT."""
+"""The most one passenger can have paid."""
+MAX_PASSENGERS = 1000
+"""The most an order can have; with MAX_MINOR the sum for any order fits a BIGINT, and SQLite's sum() knows no more."""
 
 _ORDER_KEYS = ("order_number", "train_date", "state", "currency", "passengers")
 _PASSENGER_KEYS = ("passenger_id", "paid_minor")
@@ -122,6 +124,8 @@ def _read_line(number: int, text: str) -> ImportedOrder:
 def _read_passengers(value: object) -> dict[str, int]:
     if not isinstance(value, list):
         raise _Bad("passengers: not a list")
+    if len(value) > MAX_PASSENGERS:
+        raise _Bad(f"passengers: {len(value)}, more than {MAX_PASSENGERS}")
     paid: dict[str, int] = {}
     for one in value:
         _check_keys("a passenger", one, _PASSENGER_KEYS)

@@ -18,7 +18,7 @@ from sqlalchemy import BindParameter, Connection, Engine, bindparam, insert, sel
 from ..domain import Order
 from ..ports import Clock
 from .budget import Budget
-from .import_file import ImportedOrder, ImportedOrders, Problem, read_import
+from .import_file import MAX_PASSENGERS, ImportedOrder, ImportedOrders, Problem, read_import
 from .ledger import utc_now
 from .tables import orders as orders_table
 from .tables import passenger, refund
@@ -173,4 +173,7 @@ def _conflict(line: ImportedOrder, known: Order, paid: Mapping[str, int], refund
     for passenger_id, amount in line.paid.items():
         if paid.get(passenger_id, amount) != amount:
             return f"passenger {passenger_id} paid {paid[passenger_id]}, the line says {amount}"
+    together = len(line.paid.keys() | paid.keys())
+    if together > MAX_PASSENGERS:
+        return f"with the line's the order would have {together} passengers, more than {MAX_PASSENGERS}"
     return None

@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -14,14 +15,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from refund_api.domain import Order
+from refund_api.domain import Order, Refund
 from refund_api.ports import Ledger
+from refund_api.storage.audit import audit
 from refund_api.storage.importing import Conflict, ImportedOrder, ImportResult, import_orders, read_import
 from refund_api.storage.order_view import read_order
 from refund_api.storage.tables import orders, passenger
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 
-from .given import ALICE, BOB, NOW, ORDER, at_once, book, cancel, count, violations
+from .given import ALICE, BOB, NOW, ORDER, a_refund, at_once, book, cancel, count, violations
 
 LINE: dict[str, Any] = {
     "order_number": ORDER,
@@ -35,6 +37,11 @@ PASSENGER = {"passenger_id": ALICE, "paid_minor": 100}
 
 def line(**changes: Any) -> str:
     return json.dumps(LINE | changes) + "\n"
+
+
+def passengers(many: int, first: int = 0, paid: int = 100) -> list[dict[str, Any]]:
+    numbers = range(first, first + many)
+    return [{"passenger_id": f"{number:08x}-0000-4000-8000-000000000000", "paid_minor": paid} for number in numbers]
 
 
 def imported(engine: Engine, *lines: str) -> ImportResult:
@@ -77,6 +84,7 @@ def test_a_good_line_is_read_with_its_ids_in_canonical_form() -> None:
         (line(state="x" * 17), f'state "{"x" * 17}": not 1 to 16 of a-z and _'),
         (line(currency="cny"), 'currency "cny": not three capital letters'),
         (line(passengers=None), "passengers: not a list"),
+        (line(passengers=passengers(1001)), "passengers: 1001, more than 1000"),
         (line(passengers=[1]), "a passenger is not an object"),
         (line(passengers=[{"passenger_id": ALICE}]), "paid_minor is missing"),
         (line(passengers=[PASSENGER | {"name": "x"}]), 'unknown key "name"'),
@@ -175,6 +183,31 @@ def test_what_was_paid_is_never_changed_nor_anything_else_of_such_a_line(
     view = read_order(engine, ORDER)
     assert view is not None
     assert view.order.state == "booked"
+
+
+def test_no_line_makes_an_order_of_more_than_a_thousand_passengers(engine: Engine) -> None:
+    imported(engine, line(passengers=passengers(600)))
+    reason = "with the line's the order would have 1001 passengers, more than 1000"
+    too_many = line(passengers=passengers(401, first=600))
+    assert imported(engine, too_many) == ImportResult(conflicts=[Conflict(1, ORDER, reason)])
+    assert count(engine, passenger) == 600
+    assert imported(engine, line(passengers=passengers(500, first=500))) == ImportResult(updated=1)
+
+
+def record(new: Refund, closes: bool, ledger: Ledger) -> None:
+    ledger.record(new, closes_order=closes)
+
+
+def test_the_largest_order_is_imported_refunded_and_audited(engine: Engine) -> None:
+    largest = passengers(1000, paid=10**15)
+    assert imported(engine, line(passengers=largest)) == ImportResult(created=1)
+    ids = [one["passenger_id"] for one in largest]
+    halves = [dict.fromkeys(half, 10**15) for half in (ids[:500], ids[500:])]
+    for half, closes in zip(halves, (False, True), strict=True):
+        new = replace(a_refund(half), items=half)
+        SqlUnitOfWork(engine).run(partial(record, new, closes))
+    report = audit(engine.url.render_as_string(hide_password=False))
+    assert (report.refunds, report.clean) == (2, True), report
 
 
 def test_an_order_with_a_refund_is_left_alone(engine: Engine) -> None:
