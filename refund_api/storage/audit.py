@@ -85,13 +85,13 @@ RULES = (
     ),
     Rule(
         "A6",
-        "a refund without its outbox row, or an outbox row without its refund",
+        "a refund without its one outbox row, or an outbox row without its refund",
         """
-        SELECT order_number, refund_id FROM refund AS r WHERE NOT EXISTS (
-            SELECT 1 FROM refund_outbox AS o WHERE o.order_number = r.order_number AND o.refund_id = r.refund_id)
-        UNION ALL
-        SELECT order_number, refund_id FROM refund_outbox AS o WHERE NOT EXISTS (
-            SELECT 1 FROM refund AS r WHERE r.order_number = o.order_number AND r.refund_id = o.refund_id)
+        SELECT order_number, refund_id FROM (
+            SELECT order_number, refund_id, 1 AS refunds, 0 AS outbox_rows FROM refund
+            UNION ALL
+            SELECT order_number, refund_id, 0, 1 FROM refund_outbox) AS b
+        GROUP BY order_number, refund_id HAVING sum(outbox_rows) <> 1 OR sum(refunds) = 0
         """,
     ),
     Rule(

@@ -110,6 +110,11 @@ def lose_an_outbox_row(connection: Connection) -> None:
     connection.execute(delete(refund_outbox).where(refund_outbox.c.order_number == ORDER))
 
 
+def pay_out_twice(connection: Connection) -> None:
+    theirs = select(refund_outbox).where(refund_outbox.c.order_number == ORDER)
+    connection.execute(insert(refund_outbox), dict(connection.execute(theirs).mappings().one()))
+
+
 def pay_out_what_nobody_refunded(connection: Connection) -> None:
     row = {"order_number": ORDER, "refund_id": ANOTHER, "state": "new", "attempts": 0, "next_try_at": NOW}
     connection.execute(insert(refund_outbox), row)
@@ -134,6 +139,7 @@ def leave_an_order_open(connection: Connection) -> None:
         (change_what_was_paid, "A5", (ORDER, ALICE)),
         (refund_a_stranger, "A5", (ORDER, STRANGER)),
         (lose_an_outbox_row, "A6", (ORDER, None)),
+        (pay_out_twice, "A6", (ORDER, None)),
         (pay_out_what_nobody_refunded, "A6", (ORDER, ANOTHER)),
         (close_an_order_too_early, "A7", (ORDER,)),
         (leave_an_order_open, "A7", (FULL,)),
