@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Engine, bindparam, insert, select, update
@@ -157,7 +158,7 @@ class _Batch:
 
     def _execute(self) -> None:
         for statement, rows in (
-            (_INSERT_ORDERS, self._new),
+            (_INSERT_ORDERS, sorted(self._new, key=itemgetter("order_number"))),  # one order of locks here too
             (_UPDATE_ORDERS, self._changed),
             (_INSERT_PASSENGERS, self._passengers),
         ):
