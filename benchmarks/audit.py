@@ -31,7 +31,7 @@ from tests.chaos.report import progress
 from tests.postgres import execute, own_server
 
 ROUNDS = 5
-LIMIT = 5.0  # seconds
+LIMITS = {"postgres": 5.0}  # seconds; SQLite has a figure and no goal
 _FILLING = Budget(lock=3600, statement=3600, whole=3600)
 
 # Two passengers an order, every second order refunded whole; ids as long as real ones. Both engines understand it.
@@ -149,7 +149,11 @@ def timed_audit(url: str) -> tuple[float, Report]:
 
 
 def goals(results: Mapping[str, Result]) -> list[Goal]:
-    return [Goal(f"the longest audit of {r.orders} orders, {name}, s", r.worst, LIMIT) for name, r in results.items()]
+    return [
+        Goal(f"the longest audit of {result.orders} orders, {name}, s", result.worst, LIMITS[name])
+        for name, result in results.items()
+        if name in LIMITS
+    ]
 
 
 def print_text(results: Mapping[str, Result]) -> None:
@@ -160,9 +164,8 @@ def print_text(results: Mapping[str, Result]) -> None:
         verdict = f"{r.violations} VIOLATIONS" if r.violations else "clean"
         times = f"{r.filling:10.2f}{r.not_analysed:14.2f}{r.median:9.2f}{r.worst:9.2f}"
         print(f"{name:10}{r.orders:10}{r.refunds:10}{times}  {verdict}")
-    print("\nGoals")
     for goal in goals(results):
-        print(f"  {'pass' if goal.passed else 'MISS'}  {goal.text}: {goal.measured:.2f} (goal <= {goal.limit:g})")
+        print(f"\nGoal  {'pass' if goal.passed else 'MISS'}  {goal.text}: {goal.measured:.2f} (goal <= {goal.limit:g})")
 
 
 def main() -> int:

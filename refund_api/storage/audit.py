@@ -53,13 +53,11 @@ RULES = (
     ),
     Rule(
         "A3",
-        "a refund that is not the sum of its items",
+        "a refund that is not the sum of its items, or is there twice",
         """
-        SELECT r.order_number, r.refund_id FROM refund AS r JOIN (
-            SELECT order_number, refund_id, sum(amount_minor) AS amount
-            FROM refund_item GROUP BY order_number, refund_id) AS i
+        SELECT r.order_number, r.refund_id FROM refund AS r JOIN refund_item AS i
         ON i.order_number = r.order_number AND i.refund_id = r.refund_id
-        WHERE i.amount <> r.amount_minor
+        GROUP BY r.order_number, r.refund_id, r.amount_minor HAVING sum(i.amount_minor) <> r.amount_minor
         """,
     ),
     Rule(

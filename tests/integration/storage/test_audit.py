@@ -93,8 +93,13 @@ def change_an_amount(connection: Connection) -> None:
 
 
 def double_a_refund(connection: Connection) -> None:
-    row = connection.execute(select(refund).where(refund.c.order_number == FULL).limit(1)).mappings().one()
-    connection.execute(insert(refund), dict(row))
+    theirs = select(refund).where(refund.c.order_number == ORDER)
+    connection.execute(insert(refund), dict(connection.execute(theirs).mappings().one()))
+
+
+def owe_a_passenger_money(connection: Connection) -> None:
+    theirs = (passenger.c.order_number == ORDER) & (passenger.c.passenger_id == CAROL)
+    connection.execute(update(passenger).where(theirs).values(paid_minor=-101))
 
 
 def change_what_was_paid(connection: Connection) -> None:
@@ -135,7 +140,8 @@ def leave_an_order_open(connection: Connection) -> None:
         (lose_a_refund, "A2", (ORDER, ANOTHER)),
         (lose_the_items, "A2", (ORDER, ANOTHER)),
         (change_an_amount, "A3", (ORDER, None)),
-        (double_a_refund, "A4", (FULL,)),
+        (double_a_refund, "A3", (ORDER, None)),
+        (owe_a_passenger_money, "A4", (ORDER,)),
         (change_what_was_paid, "A5", (ORDER, ALICE)),
         (refund_a_stranger, "A5", (ORDER, STRANGER)),
         (lose_an_outbox_row, "A6", (ORDER, None)),
