@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from refund_api.storage import schema
+from refund_api.storage.budget import Budget
+from refund_api.storage.unit_of_work import write
 
 from .service import assert_try_again_in_every_format, problem_of, service
 from .storage.given import ALICE, BOB, book, violations
@@ -52,12 +54,15 @@ def next_release(tmp_path: Path) -> Path:
 
 
 def upgrade_with(versions: Path, engine: Engine) -> None:
-    """What `db upgrade` of the newer code does."""
-    with engine.begin() as connection:
+    """What `db upgrade` of the newer code does: a deadlock with a request, say, is run again."""
+
+    def work(connection: Connection) -> None:
         config = schema.alembic_config(connection)
         ours = Path(schema.__file__).with_name("migrations") / "versions"
         config.set_main_option("version_locations", f"{ours}:{versions}")
         command.upgrade(config, "head")
+
+    write(engine, work, Budget(statement=60, whole=60))
 
 
 def test_old_code_serves_during_and_after_an_expanding_migration(database: str, next_release: Path) -> None:

@@ -152,7 +152,7 @@ def test_connections_ended_again_and_again_cost_nobody_an_answer(postgres: str) 
         over = threading.Event()
 
         def terminate() -> list[str]:
-            while not over.wait(0.02):
+            while not over.wait(0.1):
                 execute(postgres, end_them)
             return []
 

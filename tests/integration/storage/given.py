@@ -7,15 +7,22 @@ import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Engine, Table, func, insert, select
+from sqlalchemy import Connection, Engine, Table, func, insert, select, text
 
 from refund_api.domain import BOOKED, Cancellation, Nonce, Refund, Refusal, judge
 from refund_api.ports import Ledger
+from refund_api.storage.budget import Budget
+from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.tables import metadata, orders, passenger, refund, refund_item, refund_outbox
 
 T = TypeVar("T")
+
+ROOT = Path(__file__).resolve().parents[3]
+SMALL = Budget(lock=0.3, statement=0.6, whole=1.2)
+GENEROUS = 5.0  # how late a small budget may end on a busy machine
 
 NOW = datetime(2026, 11, 23, 8, 10, 22, 123456, tzinfo=UTC)
 ORDER = "CTT20261123011807591"
@@ -116,3 +123,27 @@ def at_once(works: Iterable[Callable[[], T]]) -> list[T | Exception]:
 
     with ThreadPoolExecutor(len(listed)) as pool:
         return list(pool.map(run, listed))
+
+
+def url_of(engine: Engine) -> str:
+    """For clients that know nothing of SQLAlchemy's drivers."""
+    return engine.url.set(drivername=engine.url.get_backend_name()).render_as_string(hide_password=False)
+
+
+def pid_of(connection: Connection) -> int:
+    return connection.scalar(text("SELECT pg_backend_pid()")) or 0
+
+
+def once(action: Callable[[Connection], None]) -> Callable[[Connection], str]:
+    """Work that records a refund, and at its first attempt then meets with `action`."""
+    attempts: list[int] = []
+
+    def work(connection: Connection) -> str:
+        number = cancel(SqlLedger(connection))
+        assert isinstance(number, str)
+        attempts.append(1)
+        if len(attempts) == 1:
+            action(connection)
+        return number
+
+    return work

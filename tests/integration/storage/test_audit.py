@@ -22,12 +22,11 @@ from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute
 
 from .conftest import opened
-from .given import ALICE, BOB, CAROL, NOW, ORDER, book, cancel
+from .given import ALICE, BOB, CAROL, NOW, ORDER, book, cancel, url_of
 
 FULL = "full"
 STRANGER = "00000000-0000-4000-8000-000000000000"
 ANOTHER = "11111111-1111-4111-8111-111111111111"
-GENEROUS = 30.0
 
 
 @pytest.fixture
@@ -50,10 +49,6 @@ def fill(engine: Engine) -> None:
     book(engine, "empty", [])
     for number, passenger_id in ((ORDER, ALICE), (FULL, ALICE), (FULL, BOB)):
         SqlUnitOfWork(engine).run(partial(cancel, passengers=[passenger_id], order_number=number))
-
-
-def url_of(engine: Engine) -> str:
-    return engine.url.render_as_string(hide_password=False)
 
 
 def counts(report: Report) -> dict[str, int]:

@@ -26,8 +26,8 @@ from tests.postgres import fresh_database
 from tests.replication import Pair, nodes
 
 from .conftest import opened
-from .given import ALICE, BOB, NOW, cancel
-from .test_audit import counts, url_of
+from .given import ALICE, BOB, NOW, cancel, url_of
+from .test_audit import counts
 
 GENEROUS = 30.0
 
@@ -106,7 +106,7 @@ def test_a_sqlite_backup_taken_under_load_is_right(sqlite_url: str, tmp_path: Pa
 
 
 def test_a_pg_dump_taken_under_load_and_restored_is_right(own_engine: Engine) -> None:
-    url = url_of(own_engine).replace("+psycopg", "")
+    url = url_of(own_engine)
     with own_engine.connect() as connection:
         programs = Path(connection.scalar(text("SELECT setting FROM pg_config() WHERE name = 'BINDIR'")) or "")
     with under_load(own_engine), fresh_database(url) as restored:

@@ -21,8 +21,7 @@ from refund_api.storage import schema
 from refund_api.storage.file_lock import FileLock, lock_path
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 
-from .given import at_once, cancel
-from .test_unit_of_work import GENEROUS, ROOT
+from .given import GENEROUS, ROOT, at_once, cancel
 
 THREAD = "ledger-lock"
 

@@ -21,8 +21,7 @@ from refund_api.storage.tables import metadata
 from tests.postgres import execute, fresh_database
 
 from .conftest import opened
-from .given import book
-from .test_unit_of_work import ROOT
+from .given import ROOT, book
 
 TABLES = {"orders", "passenger", "refund", "refund_item", "refund_outbox", "request_nonce"}
 

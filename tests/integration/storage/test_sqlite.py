@@ -23,8 +23,7 @@ from refund_api.storage.tables import refund
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write
 
 from .conftest import opened
-from .given import ORDER, a_nonce, book, cancel, count
-from .test_unit_of_work import SMALL
+from .given import ORDER, SMALL, a_nonce, book, cancel, count
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,7 @@ from tests.postgres import execute
 from tests.replication import Pair, pair, until
 from tests.wire import FORMATS
 
-from .given import ALICE, BOB, at_once, book, violations
-from .test_unit_of_work import GENEROUS, SMALL
+from .given import ALICE, BOB, GENEROUS, SMALL, at_once, book, violations
 
 PATIENT = Budget(lock=60, statement=60, whole=60)
 

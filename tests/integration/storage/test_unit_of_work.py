@@ -8,7 +8,6 @@ import threading
 import time
 from datetime import date
 from functools import partial
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, select, text
@@ -16,17 +15,27 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from refund_api.domain import Nonce, Order, Refusal
 from refund_api.ports import Ledger, LedgerUnavailable
-from refund_api.storage.budget import Budget
 from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.tables import orders, refund, refund_item, request_nonce
 from refund_api.storage.unit_of_work import SqlUnitOfWork, read, write
 
 from .conftest import opened
-from .given import ALICE, BOB, CAROL, ORDER, a_nonce, a_refund, at_once, book, cancel, count, violations
-
-ROOT = Path(__file__).resolve().parents[3]
-SMALL = Budget(lock=0.3, statement=0.6, whole=1.2)
-GENEROUS = 5.0  # how late a small budget may end on a busy machine
+from .given import (
+    ALICE,
+    BOB,
+    CAROL,
+    GENEROUS,
+    ORDER,
+    ROOT,
+    SMALL,
+    a_nonce,
+    a_refund,
+    at_once,
+    book,
+    cancel,
+    count,
+    violations,
+)
 
 
 class Refused(Exception):
