@@ -6,7 +6,7 @@ override PORT := 8000
 endif
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
-COMPILE := pip-compile --quiet --no-header --strip-extras --generate-hashes \
+COMPILE := pip-compile --quiet --no-header --no-strip-extras --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 MONO := mono-mcs mono-runtime libmono-system-net-http4.0-cil libmono-system-net-http-formatting4.0-cil \
