@@ -22,10 +22,12 @@ def make_engine(url: str, *, threads: int) -> Engine:
     """An engine with one connection a thread. ValueError: what is wrong with the URL."""
     wanted = make_url(_libpq_hosts(url))
     if wanted.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if "?" in url:
+            raise ValueError(f"{url}: a file needs no options; a ? in its name is written %3F")
         engine = make_sqlite(wanted, threads=threads)
     elif wanted.drivername in _POSTGRES:
         if find_spec("psycopg") is None:
-            raise ValueError("PostgreSQL needs psycopg: pip install 'refund-api[postgres]'")
+            raise ValueError("PostgreSQL needs psycopg: pip install 'psycopg[binary]>=3.2.3'")
         from .postgres import make_postgres
 
         engine = make_postgres(wanted, threads=threads)

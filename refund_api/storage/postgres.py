@@ -1,4 +1,4 @@
-"""PostgreSQL by psycopg: no wait outlives its deadline, and no COMMIT with a warning counts.
+"""PostgreSQL by psycopg: a transaction ends at its deadline, and no COMMIT with a warning counts.
 
 Imported only when a PostgreSQL URL is used: psycopg is an extra.
 """
@@ -6,122 +6,63 @@ Imported only when a PostgreSQL URL is used: psycopg is an extra.
 from __future__ import annotations
 
 import math
-import select
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
 
 import psycopg
-from psycopg.abc import PQGen
-from psycopg.pq import TransactionStatus
-from psycopg.waiting import Ready, Wait
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from ..ports import LedgerUnavailable
 from .budget import Budget, Verdict
+from .postgres_connection import BoundedConnection, connecting_until
 
-T = TypeVar("T")
-
-_SET_BUDGETS = text("SELECT set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true)")
+# What a role, a database or a URL may have set otherwise, for this transaction. A client that vanished (25P03) keeps
+# no row locked; a COMMIT waits for the standby, and says so when it did not.
+_SET_UP = text("""
+    SELECT set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true),
+        set_config('idle_in_transaction_session_timeout', :whole, true),
+        set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+            WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true),
+        set_config('client_min_messages', 'warning', true),
+        set_config('datestyle', 'ISO', true)
+""")
 # A network that swallows packets ends the connection; without these a read would wait for hours.
 _CONNECT_ARGS = {
     "application_name": "refund-api",
-    "client_encoding": "utf8",
+    "connect_timeout": "2",  # for each host; the shortest that libpq knows
     "keepalives_idle": "3",
     "keepalives_interval": "1",
     "keepalives_count": "3",
     "tcp_user_timeout": "6000",
 }
-# 40 transaction rollback, 08 and 57P connection lost; 25P03 idle too long; 23505: the other one was first.
-# 0A000: a migration changed the type of a column that a prepared statement gives.
-_AGAIN = ("40", "08", "57P", "25P03", "23505", "0A000")
-# 25006 read only, 42P01 42703 42501: not migrated, or no right to.
-_UNAVAILABLE = ("25006", "42P01", "42703", "42501")
+_FIXED_ARGS = {"client_encoding": "utf8"}
+_LIBPQ = 170000  # the first whose cancellation can be bounded; before it PQcancel blocks the whole process
+_OPTIONS = frozenset(option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults())
 
+# 40 transaction rollback, 08 and 57P connection lost; 25P03 25P04 too long; 23505: the other one was first.
+# 0A000: a migration changed the type of a column that a prepared statement gives.
+_AGAIN = ("40", "08", "57P", "25P03", "25P04", "23505", "0A000")
+# 25006 read only, 42P01 42703 42501: not migrated, or no right to. XX: a bug or a broken page of the server.
+_UNAVAILABLE = ("25006", "42P01", "42703", "42501", "XX")
 # Of a refused connection libpq keeps the SQLSTATE to itself; in another language than English they are asked again.
 _REFUSED = ("too many clients", "too many connections", "connection slots", "authentication failed", "does not exist")
 
 
-class _Connecting(threading.local):
-    """What this thread connects for: the `end` (time.monotonic) of a transaction, or nothing that ends."""
-
-    end = math.inf
-    transaction = 0.0  # the last one's end
-    spent = 0.0  # seconds, on connecting for it
-
-
-_connecting = _Connecting()
-_SHORTEST, _LONGEST = 2, 3  # seconds; libpq takes 1 for 2
-
-_EVENTS = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN | select.POLLOUT}
-
-
-class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that cancels what still runs at `deadline` (time.monotonic) and gives up `grace` seconds later."""
-
-    deadline = math.inf
-    grace = 0.0
-    spent = False  # a cancel was sent: it may yet hit whatever runs next, so the connection must not be used again
-    _warned: str | None = None
-
-    def wait(self, gen: PQGen[T], *args: Any, **options: Any) -> T:
-        """psycopg's loop, with an end: 3.2, which we serve too, has no timeout."""
-        if self.deadline == math.inf:
-            return super().wait(gen, *args, **options)
-        poll = select.poll()
-        try:
-            wanted = next(gen)
-            while True:
-                poll.register(self.fileno(), _EVENTS[wanted])
-                found = poll.poll(self._patience())
-                if found:
-                    wanted = gen.send(_ready(found[0][1], wanted))
-                else:
-                    self._give_up()
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-    def _patience(self) -> int:
-        """Milliseconds until the cancellation, or after it until the end."""
-        end = self.deadline + self.grace if self.spent else self.deadline
-        return max(0, math.ceil((end - time.monotonic()) * 1000))
-
-    def _give_up(self) -> None:
-        if self.spent:
-            self.close()
-            raise psycopg.OperationalError("the server answers neither the statement nor its cancellation")
-        self.spent = True
-        with suppress(psycopg.Error):
-            self.cancel_safe(timeout=self.grace / 2)
-
-    def commit(self) -> None:
-        """LedgerUnavailable: done here, but on no standby (01000, "canceling wait for synchronous replication")."""
-        if self.info.transaction_status == TransactionStatus.INERROR:
-            raise psycopg.errors.InFailedSqlTransaction("an error was swallowed: COMMIT would roll back silently")
-        self._warned = None
-        super().commit()
-        if self._warned is not None:
-            raise LedgerUnavailable(f"the commit is not durable: {self._warned}")
-
-    def note(self, diagnostic: psycopg.errors.Diagnostic) -> None:
-        """Remember a warning."""
-        if (diagnostic.sqlstate or "").startswith("01"):
-            self._warned = diagnostic.message_primary
-
-
 def make_postgres(url: URL, *, threads: int) -> Engine:
     """An engine whose pool serves `threads` threads; a host list gets target_session_attrs=read-write."""
+    if psycopg.pq.version() < _LIBPQ:
+        raise ValueError(f"libpq {psycopg.pq.version() // 10000} is too old: pip install 'psycopg[binary]>=3.2.3'")
+    unknown = sorted(url.query.keys() - _OPTIONS)
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: not known to libpq, PostgreSQL's client library")
     wanted = dict(_CONNECT_ARGS)
-    hosts = _hosts(url)
-    if hosts > 1:
+    if _hosts(url) > 1:
         wanted["target_session_attrs"] = "read-write"
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={name: value for name, value in wanted.items() if name not in url.query},
+        connect_args={name: value for name, value in wanted.items() if name not in url.query} | _FIXED_ARGS,
         isolation_level="READ COMMITTED",
         pool_size=threads,
         max_overflow=0,
@@ -131,13 +72,7 @@ def make_postgres(url: URL, *, threads: int) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def connect(dialect: object, record: object, args: list[Any], options: dict[str, Any]) -> BoundedConnection:
-        began = time.monotonic()
-        try:
-            connection = BoundedConnection.connect(*args, **{"connect_timeout": _connect_timeout(hosts), **options})
-        finally:
-            _connecting.spent += time.monotonic() - began
-        connection.add_notice_handler(connection.note)
-        return connection
+        return BoundedConnection.open(*args, **options)
 
     event.listen(engine, "handle_error", _leave_out_the_row)
     return engine
@@ -160,52 +95,31 @@ def _hosts(url: URL) -> int:
     return len(listed)
 
 
-def _connect_timeout(hosts: int) -> int:
-    """Seconds for each host, as libpq counts; LedgerUnavailable when the budget has none for another attempt."""
-    left = _connecting.end - time.monotonic()
-    if _connecting.spent > 1 and left < _SHORTEST * hosts:  # silence, not a refusal: the next attempt takes as long
-        raise LedgerUnavailable("no server answered in time")
-    return int(max(_SHORTEST, min(_LONGEST, left / hosts)))
-
-
-def _ready(event: int, wanted: Wait) -> Ready:
-    # A broken connection is ready for all that was asked: libpq then says what happened.
-    readable = Ready.R if event & ~select.POLLOUT else 0
-    writable = Ready.W if event & ~select.POLLIN else 0
-    return Ready((readable | writable) & wanted)
-
-
 @contextmanager
 def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
     """One transaction that has ended, either way, at `end` (time.monotonic)."""
     with _connect(engine, end) as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, BoundedConnection)
-        driver.grace = budget.whole / 16
-        driver.deadline = end - driver.grace
+        driver.bound(end, budget.whole / 16)
         try:
             with connection.begin():
-                connection.execute(_SET_BUDGETS, {"lock": _ms(budget.lock), "statement": _ms(budget.statement)})
+                connection.execute(_SET_UP, {name: _ms(seconds) for name, seconds in asdict(budget).items()})
                 yield connection
         except DBAPIError as error:
             # A demoted primary: the next connection looks for the new one.
             driver.spent |= getattr(error.orig, "sqlstate", None) == "25006"
             raise
         finally:
-            driver.deadline = math.inf
+            driver.bound(math.inf)
             if driver.spent:
                 connection.invalidate()
 
 
 def _connect(engine: Engine, end: float) -> Connection:
     """One from the pool, or a new one, which must not take longer than there is time."""
-    if _connecting.transaction != end:  # not a repetition
-        _connecting.transaction, _connecting.spent = end, 0.0
-    _connecting.end = end
-    try:
+    with connecting_until(end):
         return engine.connect()
-    finally:
-        _connecting.end = math.inf
 
 
 reading = writing
@@ -225,4 +139,4 @@ def verdict(error: DBAPIError) -> Verdict:
         return Verdict.FAULT
     if state.startswith(_AGAIN):
         return Verdict.AGAIN
-    return Verdict.UNAVAILABLE if operational or state in _UNAVAILABLE else Verdict.FAULT
+    return Verdict.UNAVAILABLE if operational or state.startswith(_UNAVAILABLE) else Verdict.FAULT

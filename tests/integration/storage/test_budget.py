@@ -16,7 +16,10 @@ from refund_api.storage.budget import Budget
 from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.unit_of_work import SqlUnitOfWork, read, write
 
-SETTINGS = text("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')")
+SETTINGS = text(
+    "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'),"
+    " current_setting('idle_in_transaction_session_timeout')"
+)
 
 
 def test_a_request_waits_3_s_for_a_lock_5_for_a_statement_and_8_in_all() -> None:
@@ -40,8 +43,8 @@ def test_a_transaction_runs_with_the_default_times_unless_it_is_given_others(pos
 
     found = [SqlUnitOfWork(postgres_engine).run(of_the_ledger)]
     found += [run(postgres_engine, settings) for run in (write, read)]
-    assert found == [("3s", "5s")] * 3
-    assert write(postgres_engine, settings, Budget(lock=1, statement=2, whole=4)) == ("1s", "2s")
+    assert found == [("3s", "5s", "8s")] * 3
+    assert write(postgres_engine, settings, Budget(lock=1, statement=2, whole=4)) == ("1s", "2s", "4s")
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 3, 5, 8, 20, 100_000])

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from refund_api.storage.budget import Budget
 from refund_api.storage.engine import forget_inherited, make_engine
-from refund_api.storage.postgres import BoundedConnection
+from refund_api.storage.postgres_connection import BoundedConnection
 
 
 def arguments(engine: Engine) -> dict[str, Any]:
@@ -79,6 +79,18 @@ def test_hosts_that_cannot_be_told_apart_are_refused_without_the_password(url: s
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("query", ["prepare_threshold=0", "row_factory=x", "sslmode=require&foo=secret"])
+def test_an_option_that_libpq_does_not_know_is_refused(query: str) -> None:
+    with pytest.raises(ValueError, match=r"(prepare_threshold|row_factory|foo): not known to libpq") as caught:
+        make_engine(f"postgresql://u:secret@h/db?{query}", threads=1)
+    assert "secret" not in str(caught.value)
+
+
+def test_text_is_utf8_whatever_the_url_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = options_of_connect(make_engine("postgresql://h/db?client_encoding=latin1", threads=1), monkeypatch)
+    assert asked["client_encoding"] == "utf8"
+
+
 def test_a_thread_finds_its_connection_or_hears_that_there_is_none_within_the_budget_of_a_lock(
     sqlite_engine: Engine, postgres_engine: Engine
 ) -> None:
@@ -115,8 +127,8 @@ def test_nothing_is_opened_before_it_is_used() -> None:
     assert engine.pool.checkedin() == 0  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("query", ["?host=one&host=two", "?host=one,two&port=5432,5433"])
-def test_several_hosts_are_asked_for_the_one_that_may_be_written(query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def options_of_connect(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """What psycopg is asked for, all defaults included."""
     asked: dict[str, object] = {}
 
     def refuse(*args: object, **options: object) -> None:
@@ -124,7 +136,18 @@ def test_several_hosts_are_asked_for_the_one_that_may_be_written(query: str, mon
         raise psycopg.OperationalError("not today")
 
     monkeypatch.setattr(BoundedConnection, "connect", refuse)
-    engine = make_engine(f"postgresql://user@/db{query}", threads=1)
     with pytest.raises(DBAPIError):
         engine.connect()
-    assert (asked["target_session_attrs"], asked["connect_timeout"]) == ("read-write", 3)
+    return asked
+
+
+@pytest.mark.parametrize("query", ["?host=one&host=two", "?host=one,two&port=5432,5433"])
+def test_several_hosts_are_asked_for_the_one_that_may_be_written(query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = options_of_connect(make_engine(f"postgresql://user@/db{query}", threads=1), monkeypatch)
+    assert (asked["target_session_attrs"], asked["connect_timeout"]) == ("read-write", "2")
+
+
+def test_what_the_url_says_of_a_connection_goes_before_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://h/db?connect_timeout=5&application_name=shop"
+    asked = options_of_connect(make_engine(url, threads=1), monkeypatch)
+    assert (asked["connect_timeout"], asked["application_name"], asked["tcp_user_timeout"]) == ("5", "shop", "6000")

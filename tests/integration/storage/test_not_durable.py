@@ -7,12 +7,14 @@ import time
 from functools import partial
 
 import pytest
-from sqlalchemy import Engine, select
+from psycopg import sql
+from sqlalchemy import Engine, select, text
 
 from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.storage.budget import Budget
+from refund_api.storage.postgres_connection import BoundedConnection
 from refund_api.storage.tables import refund, request_nonce
-from refund_api.storage.unit_of_work import SqlUnitOfWork
+from refund_api.storage.unit_of_work import SqlUnitOfWork, write
 from tests.postgres import execute
 
 from .given import (
@@ -64,6 +66,36 @@ def test_a_commit_that_reaches_no_standby_is_unavailable_and_the_repeat_gets_the
 
 def _claim_only(order_number: str, ledger: Ledger) -> None:
     ledger.claim_nonce(a_nonce(), order_number)
+
+
+@pytest.mark.parametrize(
+    "setting", ["synchronous_commit = off", "synchronous_commit = local", "client_min_messages = error"]
+)
+def test_no_setting_of_a_role_makes_a_commit_count_that_reaches_no_standby(own_engine: Engine, setting: str) -> None:
+    book(own_engine)
+    execute(url_of(own_engine), sql.SQL("ALTER ROLE postgres SET {}").format(sql.SQL(setting)))
+    own_engine.dispose()
+    without_a_standby(own_engine)
+    with pytest.raises(LedgerUnavailable, match="not durable"):
+        SqlUnitOfWork(own_engine, budget=PATIENT).run(cancel)
+
+
+def test_a_commit_that_was_cancelled_and_says_nothing_of_it_does_not_count(
+    own_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book(own_engine)
+    without_a_standby(own_engine)
+    monkeypatch.setattr(BoundedConnection, "note", lambda connection, diagnostic: None)
+    own_engine.dispose()
+    with pytest.raises(LedgerUnavailable, match="not durable: it was cancelled"):
+        SqlUnitOfWork(own_engine, budget=PATIENT).run(cancel)
+
+
+def test_a_role_may_wait_for_more_than_the_ledger_asks(own_engine: Engine) -> None:
+    execute(url_of(own_engine), "ALTER ROLE postgres SET synchronous_commit = remote_apply")
+    own_engine.dispose()
+    asked = text("SELECT current_setting('synchronous_commit')")
+    assert write(own_engine, lambda connection: connection.scalar(asked)) == "remote_apply"
 
 
 def test_a_commit_cancelled_by_somebody_else_is_not_durable_either(own_engine: Engine) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from dataclasses import replace
+from datetime import date
 from functools import partial
 
 import psycopg
@@ -18,6 +19,7 @@ from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.storage import postgres
 from refund_api.storage.budget import Budget, Verdict
 from refund_api.storage.ledger import SqlLedger
+from refund_api.storage.order_view import read_order
 from refund_api.storage.tables import orders
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write
 from tests.postgres import execute
@@ -25,6 +27,7 @@ from tests.postgres import execute
 from .given import (
     ALICE,
     GENEROUS,
+    NOW,
     ORDER,
     SMALL,
     a_refund,
@@ -101,6 +104,8 @@ def test_a_read_only_database_is_unavailable_at_once_and_the_connection_is_not_k
         (psycopg.errors.CannotConnectNow(), Verdict.AGAIN),
         (psycopg.errors.ConnectionFailure(), Verdict.AGAIN),
         (psycopg.errors.StatementCompletionUnknown(), Verdict.AGAIN),
+        (psycopg.errors.IdleInTransactionSessionTimeout(), Verdict.AGAIN),
+        (psycopg.errors.TransactionTimeout(), Verdict.AGAIN),
         (psycopg.OperationalError("server closed the connection unexpectedly"), Verdict.AGAIN),
         (psycopg.InterfaceError("the connection is closed"), Verdict.AGAIN),
         (psycopg.errors.DiskFull(), Verdict.UNAVAILABLE),
@@ -113,6 +118,8 @@ def test_a_read_only_database_is_unavailable_at_once_and_the_connection_is_not_k
         (psycopg.errors.QueryCanceled(), Verdict.UNAVAILABLE),
         (psycopg.errors.UndefinedTable(), Verdict.UNAVAILABLE),
         (psycopg.errors.InsufficientPrivilege(), Verdict.UNAVAILABLE),
+        (psycopg.errors.InternalError_(), Verdict.UNAVAILABLE),
+        (psycopg.errors.DataCorrupted(), Verdict.UNAVAILABLE),
         (psycopg.errors.CheckViolation(), Verdict.FAULT),
         (psycopg.errors.ForeignKeyViolation(), Verdict.FAULT),
         (psycopg.errors.UntranslatableCharacter(), Verdict.FAULT),
@@ -129,6 +136,44 @@ def test_an_order_that_is_locked_ends_in_the_budget_of_a_lock(postgres_engine: E
         SqlLedger(holder).lock_order(ORDER)
         with pytest.raises(LedgerUnavailable, match="lock timeout"):
             SqlUnitOfWork(postgres_engine, budget=Budget(lock=0.2, statement=60, whole=120)).run(cancel)
+
+
+def test_an_order_locked_by_a_client_that_vanished_is_free_when_the_budget_of_that_client_is_over(
+    postgres_engine: Engine,
+) -> None:
+    book(postgres_engine)
+    locked, vanish = threading.Event(), threading.Event()
+
+    def say_nothing(ledger: Ledger) -> None:
+        ledger.lock_order(ORDER)
+        locked.set()
+        vanish.wait(60)
+
+    def client() -> None:
+        SqlUnitOfWork(postgres_engine, budget=Budget(lock=0.2, statement=0.5, whole=1)).run(say_nothing)
+
+    def another() -> str:
+        locked.wait(10)
+        try:
+            number = SqlUnitOfWork(postgres_engine, budget=Budget(lock=20, statement=25, whole=30)).run(cancel)
+            assert isinstance(number, str)
+            return number
+        finally:
+            vanish.set()
+
+    gone, number = at_once([client, another])
+    assert isinstance(number, str)
+    assert isinstance(gone, LedgerUnavailable)
+
+
+def test_dates_are_read_whatever_style_the_role_has(own_engine: Engine) -> None:
+    book(own_engine)
+    execute(url_of(own_engine), "ALTER ROLE postgres SET datestyle = 'German, DMY'")
+    own_engine.dispose()
+    SqlUnitOfWork(own_engine).run(cancel)
+    view = read_order(own_engine, ORDER)
+    assert view is not None
+    assert (view.order.train_date, view.refunds[0].decided_at) == (date(2027, 6, 1), NOW)
 
 
 def test_a_column_that_a_migration_has_widened_costs_nobody_an_answer(postgres_engine: Engine) -> None:

@@ -12,15 +12,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy.engine import make_url
 
 from refund_api.ports import LedgerUnavailable
-from refund_api.storage import postgres, schema
+from refund_api.storage import schema
 from refund_api.storage.budget import Budget
 from refund_api.storage.engine import make_engine
+from refund_api.storage.postgres_connection import BoundedConnection, connecting_until
 from refund_api.storage.tables import orders, refund
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write
 from tests.postgres import execute
@@ -55,16 +58,16 @@ def test_a_connection_lost_after_its_commit_gives_the_same_number(
     postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book(postgres_engine)
-    commit = postgres.BoundedConnection.commit
+    commit = BoundedConnection.commit
     commits = []
 
-    def forgetful_commit(connection: postgres.BoundedConnection) -> None:
+    def forgetful_commit(connection: BoundedConnection) -> None:
         commit(connection)
         commits.append(1)
         if len(commits) == 1:
             raise psycopg.OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(postgres.BoundedConnection, "commit", forgetful_commit)
+    monkeypatch.setattr(BoundedConnection, "commit", forgetful_commit)
     number = SqlUnitOfWork(postgres_engine).run(cancel)
     assert len(commits) == 2
     with postgres_engine.connect() as connection:
@@ -167,42 +170,66 @@ def test_a_pooled_connection_whose_server_process_is_frozen_is_given_up_in_time(
     assert isinstance(unit.run(cancel), str)
 
 
-def test_servers_that_take_a_connection_and_say_nothing_are_given_up_within_the_budget() -> None:
+@contextmanager
+def silent_servers(count: int) -> Iterator[str]:
+    """Hosts that take a connection and say nothing, as a URL lists them."""
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        yield ",".join(f"127.0.0.1:{one.getsockname()[1]}" for one in silent)
+
+
+@pytest.mark.parametrize("query", ["", "?connect_timeout=30"])
+def test_servers_that_take_a_connection_and_say_nothing_are_given_up_within_the_budget(query: str) -> None:
     def ask(hosts: int) -> float:
-        with ExitStack() as stack:
-            silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(hosts)]
-            listed = ",".join(f"127.0.0.1:{one.getsockname()[1]}" for one in silent)
-            engine = make_engine(f"postgresql://u@{listed}/db", threads=1)
+        with silent_servers(hosts) as listed:
+            engine = make_engine(f"postgresql://u@{listed}/db{query}", threads=1)
             began = time.monotonic()
-            with pytest.raises(LedgerUnavailable):
-                SqlUnitOfWork(engine).run(cancel)
+            with pytest.raises(LedgerUnavailable, match="in time"):
+                SqlUnitOfWork(engine, budget=Budget(whole=3)).run(cancel)
             return time.monotonic() - began
 
     took = at_once([partial(ask, hosts) for hosts in (1, 2, 3, 4)])
-    assert all(isinstance(one, float) and one < Budget().whole + 1 for one in took), took
+    assert all(isinstance(one, float) and one < 3 + GENEROUS for one in took), took
 
 
-def test_a_connection_made_outside_a_transaction_has_its_own_time(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
-    connect = postgres.BoundedConnection.connect
+def test_a_silent_server_is_left_for_the_next_one(postgres_url: str) -> None:
+    with silent_servers(1) as listed:
+        real = make_url(postgres_url)
+        sockets = quote(str(real.query["host"]), safe="")
+        with opened(f"postgresql://postgres@{listed},{sockets}/{real.database}") as engine:
+            assert write(engine, pid_of)
 
-    def remember(*args: Any, **options: Any) -> Any:
-        asked.append(options["connect_timeout"])
-        return connect(*args, **options)
 
-    monkeypatch.setattr(postgres.BoundedConnection, "connect", remember)
+def test_what_sqlalchemy_asks_of_a_new_connection_ends_with_the_budget(own_engine: Engine) -> None:
+    """It looks up a type, once a process; every thread waits for the first that does."""
+    with opened(url_of(own_engine)) as engine, own_engine.connect() as holder:
+        holder.execute(text("SET LOCAL idle_in_transaction_session_timeout = '20s'; LOCK TABLE pg_type"))
+        began = time.monotonic()
+        answers = at_once([partial(SqlUnitOfWork(engine, budget=SMALL).run, cancel)] * 3)
+        assert [type(answer) for answer in answers] == [LedgerUnavailable] * 3
+        assert time.monotonic() - began < SMALL.whole + GENEROUS
+        holder.rollback()
+        assert write(engine, pid_of)
+
+
+def test_a_connection_made_outside_a_transaction_has_its_own_time(postgres_url: str) -> None:
     with opened(postgres_url) as engine:
-        write(engine, pid_of, Budget(lock=1, statement=1, whole=2.5))
+        write(engine, pid_of)
         engine.dispose()
+        with connecting_until(time.monotonic()):
+            pass
         engine.connect().close()
-    assert asked == [2, 3]
 
 
-def test_without_psycopg_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_psycopg_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("refund_api.storage.engine.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"refund-api\[postgres\]"):
+    with pytest.raises(ValueError, match=r"pip install 'psycopg\[binary\]"):
+        make_engine("postgresql://h/db", threads=1)
+
+
+def test_a_client_library_whose_cancellations_may_never_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psycopg.pq, "version", lambda: 160003)
+    with pytest.raises(ValueError, match=r"libpq 16 is too old: pip install 'psycopg\[binary\]>=3\.2\.3'"):
         make_engine("postgresql://h/db", threads=1)
 
 
