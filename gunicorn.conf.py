@@ -46,4 +46,4 @@ def on_starting(server: Arbiter) -> None:
     try:
         make_engine(settings.database_url, threads=settings.threads)
     except ValueError as error:
-        sys.exit(f"REFUND_API_DATABASE_URL: {error}\nA new database: flask --app app db upgrade")
+        sys.exit(f"REFUND_API_DATABASE_URL: {error}")

@@ -32,23 +32,11 @@ class SettingsError(Exception):
     """The settings cannot be used; the text has one line a problem and says what to do."""
 
 
-def _absolute(url: str) -> str:
-    """A relative SQLite path would name another file in every working directory."""
-    scheme, _, path = url.partition(":///")
-    if scheme.partition("+")[0] != "sqlite" or path.startswith((":memory:", "file:")) or not path:
-        return url
-    return f"{scheme}:///{Path(path).absolute()}"
-
-
-def _default_database_url() -> str:
-    return _absolute("sqlite:///instance/refunds.db")
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting. `keys` is the key ring as JSON text; `threads` one process's, and its connections."""
 
-    database_url: str = field(default_factory=_default_database_url, repr=False)
+    database_url: str = field(default="sqlite:///instance/refunds.db", repr=False)
     keys: str | None = field(default=None, repr=False)
     tolerance_seconds: int = 300
     legacy_sign: bool = True
@@ -125,7 +113,7 @@ def _read_database_url(text: str) -> str:
         raise ValueError("must be sqlite:///path or postgresql://user@host/database")
     if text.partition("://")[2].partition("?")[0].count("@") > 1:
         raise ValueError("has more than one @: in a password it is written %40")
-    return _absolute(text)
+    return text
 
 
 def _number(low: int, high: int) -> Callable[[str], int]:

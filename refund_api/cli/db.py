@@ -62,8 +62,11 @@ def check(context: click.Context, as_json: bool) -> None:
 
     Exit status 1 when anything keeps the service from working on it.
     """
-    with open_engine() as engine:
-        problems = schema.check(engine)
+    try:
+        with open_engine() as engine:
+            problems = schema.check(engine)
+    except click.ClickException as error:
+        problems = [error.message]
     if as_json:
         click.echo(json.dumps({"problems": problems}))
     else:

@@ -16,7 +16,7 @@ from ..domain import BOOKED, CHINA
 from ..storage.importing import ImportedOrders, ImportResult, Problem, import_orders, read_import
 from ..storage.order_view import OrderView, RefundView, read_order
 from .demo import DEFAULT_COUNT, demo_orders
-from .session import open_engine, utf8
+from .session import TROUBLE, open_engine, reason, utf8
 
 SHOWN_PROBLEMS = 20
 
@@ -69,7 +69,13 @@ def import_file(context: click.Context, file: BinaryIO, as_json: bool) -> None:
 
 def _import_with_progress(engine: Engine, found: ImportedOrders) -> ImportResult:
     with click.progressbar(length=len(found), label="Importing", file=sys.stderr, hidden=not _on_terminal()) as bar:
-        return import_orders(engine, found, lambda done: bar.update(done - bar.pos))
+        try:
+            return import_orders(engine, found, lambda done: bar.update(done - bar.pos))
+        except (*TROUBLE, ValueError) as error:  # ValueError: the file is not what it was when it was checked
+            raise click.ClickException(
+                f"{bar.pos} of {len(found)} orders are imported, then: {reason(error)}\n"
+                "When that is mended, import the file again: it goes on from there."
+            ) from None
 
 
 def _on_terminal() -> bool:

@@ -19,7 +19,8 @@ T = TypeVar("T", str, tuple[str, ...])
 
 _SOURCE: Final = "refund_api.settings"
 _CHECK: Final = "flask --app app db check"
-_UPGRADE: Final = "flask --app app db upgrade"
+TROUBLE: Final = (SQLAlchemyError, LedgerUnavailable)
+"""What a database may raise."""
 
 
 def use_settings(app: Flask, source: Callable[[], Settings]) -> None:
@@ -43,6 +44,11 @@ def utf8(_context: click.Context, _parameter: click.Parameter, value: T) -> T:
     return value
 
 
+def reason(error: Exception) -> str:
+    """What the database said, on one line."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
 @contextmanager
 def open_engine() -> Iterator[Engine]:
     """The database for one command; ClickException when it does not answer."""
@@ -50,11 +56,10 @@ def open_engine() -> Iterator[Engine]:
     try:
         engine = make_engine(url, threads=1)
     except ValueError as error:
-        raise click.ClickException(f"REFUND_API_DATABASE_URL: {error}\nA new database: {_UPGRADE}") from None
+        raise click.ClickException(f"REFUND_API_DATABASE_URL: {error}") from None
     try:
         yield engine
-    except (SQLAlchemyError, LedgerUnavailable) as error:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())
-        raise click.ClickException(f"The database says: {reason}\nIs it up to date? {_CHECK}") from None
+    except TROUBLE as error:
+        raise click.ClickException(f"The database says: {reason(error)}\nIs it up to date? {_CHECK}") from None
     finally:
         engine.dispose()

@@ -9,7 +9,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -48,7 +48,11 @@ class FileLock:
         try:
             yield
         finally:
-            os.close(file)  # which unlocks
+            _release(file)
+
+    def probe(self) -> None:
+        """OSError: the lock file cannot be used."""
+        os.close(self._open())
 
     def _acquire(self, seconds: float) -> int:
         file = self._open()
@@ -68,9 +72,9 @@ class FileLock:
         except FileNotFoundError:
             of = self._database.stat()
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with suppress(PermissionError):  # not root, and not of that group
+            os.fchown(file, of.st_uid if os.geteuid() == 0 else -1, of.st_gid)
         os.fchmod(file, of.st_mode & 0o666)
-        if os.geteuid() == 0:
-            os.fchown(file, of.st_uid, of.st_gid)
         return file
 
     def _take_over(self, file: int) -> _Place:
@@ -96,7 +100,7 @@ class FileLock:
             place.reached.set()
             if place in self._left:
                 self._left.remove(place)
-                os.close(place.file)
+                _release(place.file)
 
     def _queue(self, place: _Place, seconds: float) -> int:
         place.reached.wait(seconds)
@@ -110,6 +114,11 @@ class FileLock:
         return place.file
 
 
+def _release(file: int) -> None:
+    fcntl.flock(file, fcntl.LOCK_UN)  # closing alone leaves it to a child that was forked meanwhile
+    os.close(file)
+
+
 def lock_path(database: Path) -> Path:
     """Where the lock of a database is."""
     return database.with_name(f"{database.name}.lock")
@@ -119,3 +128,6 @@ def lock_path(database: Path) -> Path:
 def lock_of(database: Path) -> FileLock:
     """The process's one lock of a database, by its absolute path."""
     return FileLock(database)
+
+
+os.register_at_fork(after_in_child=lock_of.cache_clear)  # the threads that wait in its places stayed behind

@@ -13,19 +13,28 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, Table, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from ..ports import LedgerUnavailable
 from .budget import Budget
-from .file_lock import lock_path
-from .sqlite import make_file
-from .tables import metadata
+from .file_lock import lock_of
+from .sqlite import WAYS_OUT, make_file, real_path
+from .tables import metadata, orders, passenger, refund, refund_item, refund_outbox, request_nonce
 from .unit_of_work import read, write
 
 _UPGRADING = Budget(statement=3600, whole=3600)
 _CHECKING = Budget(lock=1, statement=2, whole=2)
 _SPARE = 1 << 20  # bytes on the disk, without which the next COMMIT may fail
+# What a cancellation does; imports and purges may be somebody else's right.
+_PRIVILEGES: tuple[tuple[Table, tuple[str, ...]], ...] = (
+    (orders, ("SELECT", "UPDATE")),
+    (passenger, ("SELECT",)),
+    (refund, ("SELECT", "INSERT")),
+    (refund_item, ("SELECT", "INSERT")),
+    (refund_outbox, ("INSERT",)),
+    (request_nonce, ("SELECT", "INSERT")),
+)
 _SERVER = text(
     "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', current_setting('server_encoding')"
 )
@@ -75,7 +84,10 @@ def current(engine: Engine) -> str | None:
 
 
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    try:
+        return MigrationContext.configure(connection).get_current_revision()
+    except CommandError as error:  # more than one
+        raise LedgerUnavailable(f"the schema has no one revision: {error}") from error
 
 
 def check(engine: Engine) -> list[str]:
@@ -88,12 +100,7 @@ def check(engine: Engine) -> list[str]:
 
 def _writable(connection: Connection) -> list[str]:
     if connection.dialect.name == "sqlite":
-        path = Path(connection.engine.url.database or "")
-        used = [one for one in (path, lock_path(path), path.parent) if one.exists()]
-        problems = [f"not writable: {one}" for one in used if not os.access(one, os.W_OK)]
-        if shutil.disk_usage(path.parent).free < _SPARE:
-            problems.append(f"the disk is full: {path.parent}")
-        return problems
+        return list(_file_problems(real_path(Path(connection.engine.url.database or ""))))
     read_only, encoding = connection.execute(_SERVER).one()
     problems = ["the database is read only: a standby, or made so"] if read_only else []
     if encoding != "UTF8":
@@ -101,12 +108,35 @@ def _writable(connection: Connection) -> list[str]:
     return problems
 
 
+def _file_problems(path: Path) -> Iterator[str]:
+    yield from (f"not writable: {one}" for one in (path, path.parent) if not os.access(one, os.W_OK))
+    try:
+        lock_of(path).probe()
+    except OSError as error:
+        yield f"the lock file cannot be used: {error}"
+    if shutil.disk_usage(path.parent).free < _SPARE:
+        yield f"the disk is full: {path.parent}"
+
+
 def _migrated(connection: Connection) -> list[str]:
     found = _revision(connection)
+    if found is None:
+        return [f"the database has no ledger: {WAYS_OUT}"]
     if not _reached(found):
         upgrading = "run `flask --app app db upgrade`"
         return [f"the database is at revision {found}, this code needs {head()}: {upgrading}"]
-    return [f"the database is at revision {found} {misfit}" for misfit in _misfits(connection)]
+    misfits = [f"the database is at revision {found} {misfit}" for misfit in _misfits(connection)]
+    return misfits or list(_missing_privileges(connection))
+
+
+def _missing_privileges(connection: Connection) -> Iterator[str]:
+    if connection.dialect.name == "sqlite":
+        return
+    wanted = [(table.name, privilege) for table, privileges in _PRIVILEGES for privilege in privileges]
+    granted = connection.execute(select(*(func.has_table_privilege(*one) for one in wanted))).one()
+    for (table, privilege), has in zip(wanted, granted, strict=True):
+        if not has:
+            yield f"the user of the service may not {privilege} in the table {table}: GRANT it"
 
 
 def _misfits(connection: Connection) -> Iterator[str]:

@@ -21,7 +21,8 @@ from ..ports import LedgerUnavailable
 from .budget import Budget, Verdict
 from .file_lock import lock_of
 
-_WAYS_OUT = "restore it; only where there never was a ledger, make one with `flask --app app db upgrade`"
+WAYS_OUT = "restore it; only where there never was a ledger, make one with `flask --app app db upgrade`"
+_CONNECT_TIMEOUT = 0.3  # seconds, for a lock that is in the way of opening; then the transaction is begun again
 _AGAIN = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -35,14 +36,15 @@ def make_sqlite(url: URL, *, threads: int) -> Engine:
     """An engine on a file. ValueError: in memory, or in a directory that does not exist."""
     if not url.database or url.database == ":memory:" or url.query:
         raise ValueError(f"{url}: the ledger needs a plain file, sqlite:///relative/path or sqlite:////absolute/path")
-    path = Path(url.database).resolve()  # once: the working directory may change, and the lock has one name
-    if not path.parent.is_dir():
-        raise ValueError(f"{url}: the directory {path.parent} does not exist")
+    path = Path(url.database).absolute()  # once: the working directory may change
+    if not os.path.isdir(path.parent):
+        raise ValueError(f"{url}: there is no directory {path.parent} that may be entered: {WAYS_OUT}")
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite", database=str(path)),
         pool_size=threads,
         max_overflow=0,
         pool_timeout=3,
+        connect_args={"timeout": _CONNECT_TIMEOUT},
         hide_parameters=True,
     )
     event.listen(engine, "connect", _open)
@@ -63,15 +65,13 @@ def _watch(engine: Engine, path: Path) -> None:
     """A connection serves the file it was opened on: never one that a restore has replaced, or that is gone."""
 
     @event.listens_for(engine, "do_connect")
-    def connect(dialect: object, record: object, args: object, options: dict[str, Any]) -> sqlite3.Connection:
-        _identity(path)
+    def connect(
+        dialect: object, record: ConnectionPoolEntry, args: object, options: dict[str, Any]
+    ) -> sqlite3.Connection:
+        record.info["file"] = _identity(path)  # before it is opened: replaced in between, it is taken for the older one
         # rw, not rwc: an empty ledger in the place of a lost one would refund all of it again.
         driver: sqlite3.Connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, **options)
         return driver
-
-    @event.listens_for(engine, "connect")
-    def remember(driver: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
-        record.info["file"] = _identity(path)
 
     @event.listens_for(engine, "checkout")
     def compare(driver: sqlite3.Connection, record: ConnectionPoolEntry, proxy: object) -> None:
@@ -80,10 +80,13 @@ def _watch(engine: Engine, path: Path) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int]:
+    """Of the file that has the name now. LedgerUnavailable."""
     try:
         found = path.stat()
     except FileNotFoundError as error:
-        raise LedgerUnavailable(f"{path} does not exist: {_WAYS_OUT}") from error
+        raise LedgerUnavailable(f"{path} does not exist: {WAYS_OUT}") from error
+    except OSError as error:
+        raise LedgerUnavailable(f"{path} cannot be reached: {error.strerror}") from error
     return found.st_dev, found.st_ino
 
 
@@ -116,8 +119,12 @@ def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
     """One writing transaction, alone behind the file lock. LedgerUnavailable: no file, or no lock in its budget."""
     path = Path(engine.url.database or "")
     _identity(path)
-    with lock_of(path).held(_left(budget, end)), _transaction(engine, budget, end) as connection:
-        yield connection
+    with lock_of(real_path(path)).held(_left(budget, end)):
+        with _transaction(engine, budget, end) as connection:
+            file = connection.connection.info["file"]
+            yield connection
+        if _identity(path) != file:
+            raise LedgerUnavailable(f"{path} was replaced before the commit, which went to the file that had the name")
 
 
 @contextmanager
@@ -125,6 +132,11 @@ def reading(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
     """One reading transaction, which waits for no writer but for the moment of its commit."""
     with _transaction(engine, budget, end, reading=True) as connection:
         yield connection
+
+
+def real_path(path: Path) -> Path:
+    """Where a link leads now: beside that file are its journal and its lock."""
+    return Path(os.path.realpath(path))
 
 
 def _left(budget: Budget, end: float) -> float:
@@ -135,10 +147,21 @@ def _left(budget: Budget, end: float) -> float:
 @contextmanager
 def _transaction(engine: Engine, budget: Budget, end: float, *, reading: bool = False) -> Iterator[Connection]:
     with engine.connect().execution_options(reading=reading) as connection:
-        driver: Any = connection.connection.driver_connection
-        driver.execute(f"PRAGMA busy_timeout = {round(_left(budget, end) * 1000)}")
-        with connection.begin():
-            yield connection
+        try:
+            _wait_for_locks(connection, budget, end)
+            with connection.begin():
+                yield connection
+                _wait_for_locks(connection, budget, end)  # the COMMIT has what the statements left
+        except DBAPIError as error:
+            if verdict(error) is Verdict.UNAVAILABLE:
+                connection.invalidate()  # opened on a read-only file, it stays so when the file is mended
+            raise
+
+
+def _wait_for_locks(connection: Connection, budget: Budget, end: float) -> None:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.execute(f"PRAGMA busy_timeout = {round(_left(budget, end) * 1000)}")
 
 
 def verdict(error: DBAPIError) -> Verdict:

@@ -21,7 +21,8 @@ def test_a_missing_migration_is_503_until_it_was_run(empty: str) -> None:
     with service(empty) as served:
         assert_try_again_in_every_format(served)
         assert problem_of(served.engine) == (
-            "the database is at revision None, this code needs 0001: run `flask --app app db upgrade`"
+            "the database has no ledger: restore it; "
+            "only where there never was a ledger, make one with `flask --app app db upgrade`"
         )
         schema.upgrade(served.engine)
         book(served.engine, "order")

@@ -69,8 +69,9 @@ def test_no_command_but_upgrade_makes_a_database(commands: Commands) -> None:
 
 def test_a_missing_directory_is_told_with_the_way_out(commands: Commands) -> None:
     output = commands.fail("db", "check")
-    assert "does not exist" in output
-    assert "flask --app app db upgrade" in output
+    assert "there is no directory" in output
+    assert "restore it; only where there never was a ledger, make one with `flask --app app db upgrade`" in output
+    assert json.loads(commands.fail("db", "check", "--json")) == {"problems": [output.strip()]}
 
 
 def test_a_file_that_is_no_database_is_told_with_the_way_out(commands: Commands) -> None:
@@ -100,8 +101,10 @@ def test_settings_that_cannot_be_used_end_a_command_with_their_text() -> None:
 
     app = Flask("commands")
     register(app, refuse)
-    result = app.test_cli_runner().invoke(args=["db", "check"])
+    result = app.test_cli_runner().invoke(args=["db", "current"])
     assert (result.exit_code, result.output) == (1, "Error: REFUND_API_THREADS must be a number\n")
+    result = app.test_cli_runner().invoke(args=["db", "check", "--json"])
+    assert (result.exit_code, json.loads(result.stdout)) == (1, {"problems": ["REFUND_API_THREADS must be a number"]})
 
 
 def test_a_directory_that_cannot_be_made_is_told_without_a_traceback(tmp_path: Path) -> None:

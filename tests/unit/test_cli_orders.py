@@ -6,11 +6,14 @@ import json
 from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from refund_api.cli import orders
 from refund_api.cli.demo import demo_orders
+from refund_api.ports import LedgerUnavailable
+from refund_api.storage import unit_of_work
 from refund_api.storage.importing import read_import
 from tests.fakes import ALICE, BOB, ORDER
 
@@ -153,3 +156,41 @@ def test_show_refuses_an_order_number_that_is_not_utf8(commands: Commands) -> No
 def test_import_of_an_empty_file_is_a_failure(commands: Commands, tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
     assert "There is no order in the file" in commands.fail("orders", "import", str(tmp_path / "empty.jsonl"))
+
+
+def test_an_import_that_breaks_off_says_how_far_it_came_and_how_it_goes_on(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "".join(order_line(f"CTT{number}") for number in range(2500))
+    batches = iter([None, LedgerUnavailable("the database is busy")])
+
+    def write(*args: Any) -> Any:
+        trouble = next(batches)
+        if trouble is not None:
+            raise trouble
+        return unit_of_work.write(*args)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("refund_api.storage.importing.write", write)
+        output = commands.fail("orders", "import", "-", stdin=lines)
+    assert output == (
+        "Error: 1000 of 2500 orders are imported, then: the database is busy\n"
+        "When that is mended, import the file again: it goes on from there.\n"
+    )
+    again = commands.succeed("orders", "import", "-", stdin=lines)
+    assert again == "1500 new, 0 changed, 1000 unchanged, 0 conflicts\n"
+
+
+def test_a_file_that_changes_while_it_is_imported_is_told_without_a_traceback(
+    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "orders.jsonl"
+    file.write_text(order_line())
+
+    def read_and_spoil(lines: Any) -> Any:
+        found = read_import(lines)
+        file.write_text("nonsense\n")
+        return found
+
+    monkeypatch.setattr(orders, "read_import", read_and_spoil)
+    assert "0 of 1 orders are imported, then: line 1: not JSON" in commands.fail("orders", "import", str(file))

@@ -30,10 +30,9 @@ def not_serving(settings: Settings) -> str:
     return str(caught.value)
 
 
-def test_an_empty_environment_gives_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_an_empty_environment_gives_the_defaults() -> None:
     assert Settings.from_environ({}) == Settings(
-        database_url=f"sqlite:///{tmp_path}/instance/refunds.db",
+        database_url="sqlite:///instance/refunds.db",
         keys=None,
         tolerance_seconds=300,
         legacy_sign=True,
@@ -66,24 +65,11 @@ def test_an_empty_value_counts_as_not_set_and_blanks_around_one_do_not_count() -
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("sqlite:////srv/refunds.db", "sqlite:////srv/refunds.db"),
-        ("sqlite:///:memory:", "sqlite:///:memory:"),
-        ("postgresql+psycopg://u:p@/db?host=a&host=b", "postgresql+psycopg://u:p@/db?host=a&host=b"),
-    ],
+    "url",
+    ["sqlite:///x.db", "sqlite:////srv/50%25/refunds.db", "postgresql+psycopg://u:p@/db?host=a&host=b"],
 )
-def test_a_database_url_that_is_whole_stays_as_it_is(given: str, kept: str) -> None:
-    assert Settings.from_environ({"REFUND_API_DATABASE_URL": given}).database_url == kept
-
-
-def test_a_relative_sqlite_path_is_taken_from_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert Settings.from_environ({"REFUND_API_DATABASE_URL": "sqlite:///x.db"}).database_url == (
-        f"sqlite:///{tmp_path}/x.db"
-    )
+def test_a_database_url_stays_as_it_is(url: str) -> None:
+    assert Settings.from_environ({"REFUND_API_DATABASE_URL": url}).database_url == url
 
 
 def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:

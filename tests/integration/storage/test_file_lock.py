@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from sqlalchemy import Engine
 
 from refund_api.ports import LedgerUnavailable
 from refund_api.storage import schema
-from refund_api.storage.file_lock import FileLock, lock_path
+from refund_api.storage.file_lock import FileLock, lock_of, lock_path
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 
 from .given import GENEROUS, ROOT, at_once, cancel
@@ -177,13 +178,56 @@ def test_the_lock_file_is_for_whoever_may_write_the_database(
     finally:
         os.umask(old)
     assert stat.S_IMODE(lock_path(database).stat().st_mode) == 0o660
-    assert owners == ([] if user else [(database.stat().st_uid, database.stat().st_gid)])
+    owner = database.stat()
+    assert owners == [(-1 if user else owner.st_uid, owner.st_gid)]
 
 
-def test_a_lock_file_that_may_not_be_opened_is_told_by_check(
-    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    SqlUnitOfWork(sqlite_engine).run(cancel)
+def test_a_lock_file_that_cannot_be_used_is_told_by_check(sqlite_engine: Engine) -> None:
     path = lock_path(Path(sqlite_engine.url.database or ""))
-    monkeypatch.setattr(os, "access", lambda asked, mode: asked != path)  # root may open anything
-    assert schema.check(sqlite_engine) == [f"not writable: {path}"]
+    path.mkdir()
+    assert schema.check(sqlite_engine) == [f"the lock file cannot be used: [Errno 21] Is a directory: '{path}'"]
+    with pytest.raises(LedgerUnavailable, match=r"no lock: .*Is a directory"):
+        SqlUnitOfWork(sqlite_engine).run(cancel)
+
+
+def test_a_lock_file_is_made_by_whoever_may_not_give_it_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: int, user: int, group: int) -> None:
+        raise PermissionError("not root, and not of that group")
+
+    (tmp_path / "ledger.db").touch()
+    monkeypatch.setattr(os, "fchown", refuse)
+    with FileLock(tmp_path / "ledger.db").held(1):
+        pass
+
+
+def test_all_who_write_one_database_have_one_lock(tmp_path: Path) -> None:
+    assert lock_of(tmp_path / "ledger.db") is lock_of(tmp_path / "ledger.db")
+
+
+def test_a_child_forked_while_the_lock_was_held_keeps_it_from_nobody(lock: FileLock) -> None:
+    with lock.held(1):
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+    try:
+        with lock.held(5):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_child_forked_while_somebody_had_given_up_gets_the_lock_when_it_is_free(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").touch()
+    lock = lock_of(tmp_path / "ledger.db")
+    with held_by_another_process(lock):
+        give_up(lock)
+        child = os.fork()
+        if child == 0:
+            try:
+                with lock_of(tmp_path / "ledger.db").held(30):
+                    os._exit(0)
+            finally:
+                os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

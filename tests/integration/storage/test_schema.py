@@ -15,13 +15,15 @@ from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import CheckConstraint, Engine, ForeignKeyConstraint, UniqueConstraint, inspect, text
 
+from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.storage import schema
 from refund_api.storage.engine import make_engine
 from refund_api.storage.tables import metadata
+from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute, fresh_database
 
 from .conftest import opened
-from .given import ROOT, book
+from .given import ORDER, ROOT, a_nonce, book, cancel, url_of
 
 TABLES = {"orders", "passenger", "refund", "refund_item", "refund_outbox", "request_nonce"}
 
@@ -112,10 +114,57 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(empty_url: str) -> None:
         assert inspect(engine).get_table_names() == ["request_nonce"]
 
 
-def test_check_says_which_command_brings_an_old_database_up_to_date(empty_url: str) -> None:
+def test_check_takes_an_empty_database_for_a_lost_one_or_a_new_one(empty_url: str) -> None:
     with opened(empty_url) as engine:
         (problem,) = schema.check(engine)
-    assert problem == ("the database is at revision None, this code needs 0001: run `flask --app app db upgrade`")
+    assert problem == (
+        "the database has no ledger: restore it; "
+        "only where there never was a ledger, make one with `flask --app app db upgrade`"
+    )
+
+
+def test_check_says_which_command_brings_an_old_database_up_to_date(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "head", lambda: "0002")
+    assert schema.check(engine) == [
+        "the database is at revision 0001, this code needs 0002: run `flask --app app db upgrade`"
+    ]
+
+
+def test_a_schema_of_two_revisions_is_told(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO alembic_version VALUES ('0000')"))
+    (problem,) = schema.check(engine)
+    assert problem.startswith("the database cannot be used: the schema has no one revision: ")
+    with pytest.raises(LedgerUnavailable, match="no one revision"):
+        schema.upgrade(engine)
+
+
+@pytest.mark.parametrize("table", ["orders", "request_nonce"])
+def test_check_names_a_right_that_the_service_lacks(own_engine: Engine, table: str) -> None:
+    right = "UPDATE" if table == "orders" else "INSERT"
+    execute(
+        url_of(own_engine),
+        "CREATE ROLE clerk LOGIN",
+        "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO clerk",
+        psycopg.sql.SQL("REVOKE {} ON {} FROM clerk").format(psycopg.sql.SQL(right), psycopg.sql.Identifier(table)),
+    )
+    with opened(url_of(own_engine).replace("postgres@", "clerk@")) as engine:
+        book(own_engine)
+        assert schema.check(engine) == [f"the user of the service may not {right} in the table {table}: GRANT it"]
+        with pytest.raises(LedgerUnavailable, match="permission denied"):
+            SqlUnitOfWork(engine).run(claim_and_cancel)
+        execute(
+            url_of(own_engine),
+            psycopg.sql.SQL("GRANT {} ON {} TO clerk").format(psycopg.sql.SQL(right), psycopg.sql.Identifier(table)),
+        )
+        assert schema.check(engine) == []
+        assert SqlUnitOfWork(engine).run(claim_and_cancel)
+
+
+def claim_and_cancel(ledger: Ledger) -> object:
+    return ledger.claim_nonce(a_nonce(), ORDER) and cancel(ledger)
 
 
 def test_check_names_a_table_that_is_missing(engine: Engine) -> None:

@@ -6,18 +6,22 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import URL, Engine, event, select, text
+from sqlalchemy import URL, Connection, Engine, event, select, text
 from sqlalchemy.exc import DBAPIError
 
 from refund_api.domain import Nonce
 from refund_api.ports import Ledger, LedgerUnavailable
-from refund_api.storage import sqlite
-from refund_api.storage.budget import Verdict
+from refund_api.storage import schema, sqlite
+from refund_api.storage.budget import Budget, Verdict
 from refund_api.storage.engine import make_engine
+from refund_api.storage.file_lock import lock_path
 from refund_api.storage.sqlite import journal, make_file
 from refund_api.storage.tables import refund
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write
@@ -139,15 +143,30 @@ def test_a_transaction_that_has_only_read_keeps_other_writers_out_already(sqlite
     other.close()
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true", "sqlite:////a?b.db"]
+)
 def test_a_database_that_is_no_file_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="plain file"):
+    with pytest.raises(ValueError, match=r"plain file|no options"):
         make_engine(url, threads=1)
 
 
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=f"the directory {tmp_path}/absent does not exist"):
+    with pytest.raises(ValueError, match=f"there is no directory {tmp_path}/absent that may be entered: restore it"):
         make_engine(f"sqlite:///{tmp_path}/absent/ledger.db", threads=1)
+
+
+@pytest.mark.parametrize("directory", ["job%2Fmain", "what?x"])
+def test_a_relative_path_means_the_working_directory_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directory: str
+) -> None:
+    (tmp_path / directory).mkdir()
+    monkeypatch.chdir(tmp_path / directory)
+    with opened("sqlite:///ledger.db") as engine:
+        make_file(engine)
+        write(engine, lambda connection: connection.execute(text("CREATE TABLE here (x)")))
+    assert [path.name for path in tmp_path.iterdir()] == [directory]
+    assert (tmp_path / directory / "ledger.db").stat().st_size
 
 
 @pytest.mark.parametrize("name", ["a?mode=rwc", "50%41", "a#b", "訂單 1"])
@@ -176,6 +195,128 @@ def test_a_file_that_a_restore_has_replaced_is_left_for_the_new_one(sqlite_engin
     number = SqlUnitOfWork(sqlite_engine).run(cancel)
     with opened(f"sqlite:///{file}") as another, another.connect() as connection:
         assert connection.scalar(select(refund.c.refund_id)) == number
+
+
+def test_a_commit_to_a_file_that_a_restore_replaced_meanwhile_is_acknowledged_to_nobody(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    book(sqlite_engine)
+    file = Path(sqlite_engine.url.database or "")
+    shutil.copy(file, tmp_path / "backup")
+
+    def be_restored(ledger: Ledger) -> object:
+        number = cancel(ledger)
+        (tmp_path / "backup").replace(file)
+        return number
+
+    with pytest.raises(LedgerUnavailable, match="was replaced before the commit"):
+        SqlUnitOfWork(sqlite_engine).run(be_restored)
+    assert count(sqlite_engine, refund) == 0
+    assert isinstance(SqlUnitOfWork(sqlite_engine).run(cancel), str)
+    assert count(sqlite_engine, refund) == 1
+
+
+def test_a_file_replaced_while_it_was_opened_is_left_for_the_new_one(
+    sqlite_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book(sqlite_engine)
+    sqlite_engine.dispose()
+    file = Path(sqlite_engine.url.database or "")
+    shutil.copy(file, tmp_path / "backup")
+    really = sqlite3.connect
+
+    def connect(*args: Any, **options: Any) -> sqlite3.Connection:
+        driver: sqlite3.Connection = really(*args, **options)
+        driver.execute("SELECT count(*) FROM orders")
+        if (tmp_path / "backup").exists():
+            (tmp_path / "backup").replace(file)
+        return driver
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    with suppress(LedgerUnavailable):
+        SqlUnitOfWork(sqlite_engine).run(cancel)
+    assert isinstance(SqlUnitOfWork(sqlite_engine).run(cancel), str)
+    with opened(f"sqlite:///{file}") as another:
+        assert count(another, refund) == 1
+
+
+def test_a_file_that_was_opened_read_only_is_written_when_it_may_be(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite opens what it may not write all the same, and such a connection stays as it is."""
+    book(sqlite_engine)
+    sqlite_engine.dispose()
+    really = sqlite3.connect
+    with monkeypatch.context() as not_allowed:
+        not_allowed.setattr(
+            sqlite3, "connect", lambda name, **options: really(name.replace("mode=rw", "mode=ro"), **options)
+        )
+        with pytest.raises(LedgerUnavailable, match="readonly"):
+            SqlUnitOfWork(sqlite_engine).run(cancel)
+    assert isinstance(SqlUnitOfWork(sqlite_engine).run(cancel), str)
+
+
+def test_a_lock_that_is_in_the_way_of_opening_is_waited_for_within_the_budget(sqlite_engine: Engine) -> None:
+    book(sqlite_engine)
+    sqlite_engine.dispose()
+    with closing(sqlite3.connect(sqlite_engine.url.database or "", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        with pytest.raises(LedgerUnavailable, match="locked"):
+            SqlUnitOfWork(sqlite_engine, budget=SMALL).run(cancel)
+        assert time.monotonic() - began < 4  # the module itself waits 5 s
+    assert isinstance(SqlUnitOfWork(sqlite_engine).run(cancel), str)
+
+
+def test_a_commit_waits_for_what_is_left_of_the_budget_only(sqlite_engine: Engine) -> None:
+    book(sqlite_engine)
+    waits = []
+
+    def remember(connection: Connection, cursor: object, statement: str, *others: object) -> None:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        waits.append(driver.execute("PRAGMA busy_timeout").fetchone()[0])
+
+    event.listen(sqlite_engine, "before_cursor_execute", remember)
+    event.listen(sqlite_engine, "commit", lambda connection: remember(connection, None, "COMMIT"))
+    budget = Budget(lock=3, statement=3, whole=3)
+
+    def take_a_while(ledger: Ledger) -> None:
+        cancel(ledger)
+        time.sleep(0.5)
+
+    SqlUnitOfWork(sqlite_engine, budget=budget).run(take_a_while)
+    assert waits[0] > 2500
+    assert waits[-1] <= waits[0] - 500
+
+
+def test_the_file_that_a_link_leads_to_now_is_the_ledger(tmp_path: Path, sqlite_url: str) -> None:
+    one, two, link = Path(sqlite_url.removeprefix("sqlite:///")), tmp_path / "two.db", tmp_path / "link.db"
+    shutil.copy(one, two)
+    link.symlink_to(one)
+    with opened(f"sqlite:///{link}") as engine:
+        book(engine, "first")
+        link.unlink()
+        link.symlink_to(two)
+        book(engine, "second")
+        assert SqlUnitOfWork(engine).run(lambda ledger: ledger.lock_order("first")) is None
+        assert schema.check(engine) == []
+    assert {path.name for path in tmp_path.iterdir()} >= {"two.db.lock", "link.db", "two.db"}
+    assert not lock_path(link).exists()
+
+
+@pytest.mark.parametrize("way", ["a loop", "a file for a directory", "a name that is too long"])
+def test_a_path_that_leads_nowhere_is_unavailable_and_told(tmp_path: Path, way: str) -> None:
+    with opened(f"sqlite:///{tmp_path}/{'x' * 300 if way == 'a name that is too long' else 'ledger.db'}") as engine:
+        if way == "a loop":
+            (tmp_path / "ledger.db").symlink_to(tmp_path / "ledger.db")
+        if way == "a file for a directory":
+            tmp_path.rmdir()
+            tmp_path.touch()
+        with pytest.raises(LedgerUnavailable, match="cannot be reached"):
+            SqlUnitOfWork(engine).run(cancel)
+        (problem,) = schema.check(engine)
+        assert "cannot be reached" in problem
 
 
 def test_a_relative_path_is_made_absolute_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
