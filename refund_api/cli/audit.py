@@ -7,10 +7,14 @@ from dataclasses import asdict
 
 import click
 from flask.cli import with_appcontext
-from sqlalchemy.exc import SQLAlchemyError
 
 from ..storage.audit import Finding, Report, audit
-from .session import settings
+from .session import TROUBLE, reason, settings
+
+_WAYS_OUT = (
+    "Is it a ledger, whole and within reach? `flask --app app db check` looks at the service's. A SQLite file that may "
+    "not be written is audited as a copy, made with its -journal and -wal files."
+)
 
 
 class NotAudited(click.ClickException):
@@ -41,12 +45,11 @@ def audit_command(context: click.Context, as_json: bool, database_url: str | Non
 
 def _audit(database_url: str | None) -> Report:
     try:
-        return audit(database_url or settings().database_url)
+        return audit(settings().database_url if database_url is None else database_url)
     except click.ClickException as error:
         raise NotAudited(error.message) from None
-    except (SQLAlchemyError, ValueError) as error:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())
-        raise NotAudited(f"Nothing was audited: {reason}") from None
+    except (*TROUBLE, ValueError) as error:
+        raise NotAudited(f"Nothing was audited: {reason(error)}\n{_WAYS_OUT}") from None
 
 
 def _lines(report: Report) -> list[str]:

@@ -9,17 +9,17 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from urllib.parse import quote
+from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
 from .engine import make_engine
 
 SAMPLES = 5
 
 # A migration, the one thing an audit waits for, is waited for no longer than a cancellation would.
-_POSTGRES_SETTINGS = "SET LOCAL lock_timeout = '3s'; SET LOCAL statement_timeout = 0"
+_LOCK_SECONDS = 3
+_POSTGRES_SETTINGS = f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'; SET LOCAL statement_timeout = 0"
 _COUNTS = text("SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM refund)")
 
 
@@ -57,7 +57,8 @@ RULES = (
         """
         SELECT r.order_number, r.refund_id FROM refund AS r JOIN refund_item AS i
         ON i.order_number = r.order_number AND i.refund_id = r.refund_id
-        GROUP BY r.order_number, r.refund_id, r.amount_minor HAVING sum(i.amount_minor) <> r.amount_minor
+        GROUP BY r.order_number, r.refund_id, r.amount_minor
+        HAVING (sum(i.amount_minor) = r.amount_minor) IS NOT TRUE
         """,
     ),
     Rule(
@@ -78,7 +79,7 @@ RULES = (
         """
         SELECT i.order_number, i.passenger_id FROM refund_item AS i LEFT JOIN passenger AS p
         ON p.order_number = i.order_number AND p.passenger_id = i.passenger_id
-        WHERE p.paid_minor IS NULL OR p.paid_minor <> i.amount_minor
+        WHERE (p.paid_minor = i.amount_minor) IS NOT TRUE
         """,
     ),
     Rule(
@@ -94,15 +95,15 @@ RULES = (
     ),
     Rule(
         "A7",
-        "an order cancelled while a passenger is not, or not cancelled while all of them are",
+        "an order cancelled while a passenger is not, or not cancelled while all of them are, or gone",
         """
-        SELECT o.order_number FROM orders AS o JOIN (
+        SELECT p.order_number FROM (
             SELECT p.order_number, count(*) AS booked, count(i.passenger_id) AS refunded
             FROM passenger AS p LEFT JOIN refund_item AS i
             ON i.order_number = p.order_number AND i.passenger_id = p.passenger_id
             GROUP BY p.order_number) AS p
-        ON p.order_number = o.order_number
-        WHERE (o.state = 'cancelled') <> (p.refunded = p.booked)
+        LEFT JOIN orders AS o ON o.order_number = p.order_number
+        WHERE ((o.state = 'cancelled') = (p.refunded = p.booked)) IS NOT TRUE
         """,
     ),
 )
@@ -134,7 +135,7 @@ class Report:
 
 def audit(url: str) -> Report:
     """Look at one moment of the database, beside whoever writes to it. ValueError: the URL. SQLAlchemyError."""
-    with _snapshot(make_url(url)) as connection:
+    with _snapshot(make_engine(url, threads=1)) as connection:
         orders, refunds = connection.execute(_COUNTS).one()
         return Report(orders, refunds, tuple(_finding(connection, rule) for rule in RULES))
 
@@ -146,9 +147,13 @@ def _finding(connection: Connection, rule: Rule) -> Finding:
 
 
 @contextmanager
-def _snapshot(url: URL) -> Iterator[Connection]:
+def _snapshot(engine: Engine) -> Iterator[Connection]:
     """A transaction that cannot write and sees one moment of the database."""
-    engine, settings = _of_sqlite(url) if url.get_backend_name() == "sqlite" else _of_postgres(url)
+    if engine.dialect.name == "sqlite":
+        engine, settings = _copy(Path(engine.url.database or "")), "PRAGMA query_only = ON"
+    else:
+        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        settings = _POSTGRES_SETTINGS
     try:
         with engine.connect() as connection, connection.begin():
             connection.exec_driver_sql(settings)
@@ -157,22 +162,28 @@ def _snapshot(url: URL) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _of_postgres(url: URL) -> tuple[Engine, str]:
-    engine = make_engine(url.render_as_string(hide_password=False), threads=1)
-    snapshot = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return snapshot, _POSTGRES_SETTINGS
-
-
-def _of_sqlite(url: URL) -> tuple[Engine, str]:
+def _copy(file: Path) -> Engine:
     """A copy that goes away by itself: reading for seconds would keep every writer from its commit."""
 
     def copy() -> sqlite3.Connection:
         # rw, not rwc: a mistyped name shall not become a database. A file that cannot be written opens all the same;
         # one that can may have to be mended first, after a crash in a commit.
-        source = sqlite3.connect(f"file:{quote(url.database or '')}?mode=rw", uri=True)
+        source = sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_LOCK_SECONDS)
         with closing(source):
+            # backup() alone would wait for a lock without an end, and hear no Ctrl-C.
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
             target = sqlite3.connect("", isolation_level=None)
             source.backup(target)
+        _expect_whole(target)
         return target
 
-    return create_engine("sqlite://", creator=copy, poolclass=NullPool), "PRAGMA query_only = ON"
+    return create_engine("sqlite://", creator=copy, poolclass=NullPool)
+
+
+def _expect_whole(database: sqlite3.Connection) -> None:
+    """sqlite3.DatabaseError: a page is damaged, so that what is counted means nothing."""
+    (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        database.close()
+        raise sqlite3.DatabaseError(f"the file is damaged: {found}")

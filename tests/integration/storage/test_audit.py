@@ -6,14 +6,16 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from psycopg import sql
-from sqlalchemy import Column, Connection, Engine, MetaData, Table, delete, insert, select, text, update
+from sqlalchemy import URL, Column, Connection, Engine, MetaData, Table, delete, insert, select, text, update
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from refund_api.domain import BOOKED
 from refund_api.storage.audit import RULES, SAMPLES, Report, Rule, audit
@@ -22,7 +24,7 @@ from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute
 
 from .conftest import opened
-from .given import ALICE, BOB, CAROL, NOW, ORDER, book, cancel, url_of
+from .given import ALICE, BOB, CAROL, NOW, ORDER, a_refund, book, cancel, url_of
 
 FULL = "full"
 STRANGER = "00000000-0000-4000-8000-000000000000"
@@ -97,6 +99,35 @@ def owe_a_passenger_money(connection: Connection) -> None:
     connection.execute(update(passenger).where(theirs).values(paid_minor=-101))
 
 
+def lose_an_amount(connection: Connection) -> None:
+    connection.execute(update(refund).where(refund.c.order_number == ORDER).values(amount_minor=None))
+
+
+def lose_the_amount_of_an_item(connection: Connection) -> None:
+    one_more = {"order_number": ORDER, "passenger_id": STRANGER, "paid_minor": 100}
+    connection.execute(insert(passenger), one_more)
+    add_refund(connection, [BOB])
+    row = {"order_number": ORDER, "passenger_id": CAROL, "refund_id": ANOTHER, "amount_minor": None}
+    connection.execute(insert(refund_item), row)
+
+
+def refund_more_than_was_paid(connection: Connection) -> None:
+    for table, column in ((refund, refund.c.amount_minor), (refund_item, refund_item.c.amount_minor)):
+        connection.execute(update(table).where(table.c.order_number == ORDER).values({column: 150}))
+
+
+def lose_an_order(connection: Connection) -> None:
+    connection.execute(delete(orders).where(orders.c.order_number == FULL))
+
+
+def lose_a_state(connection: Connection) -> None:
+    connection.execute(update(orders).where(orders.c.order_number == ORDER).values(state=None))
+
+
+def ticket_an_order_that_is_refunded(connection: Connection) -> None:
+    connection.execute(update(orders).where(orders.c.order_number == FULL).values(state="ticketed"))
+
+
 def change_what_was_paid(connection: Connection) -> None:
     theirs = (passenger.c.order_number == ORDER) & (passenger.c.passenger_id == ALICE)
     connection.execute(update(passenger).where(theirs).values(paid_minor=101))
@@ -136,7 +167,10 @@ def leave_an_order_open(connection: Connection) -> None:
         (lose_the_items, "A2", (ORDER, ANOTHER)),
         (change_an_amount, "A3", (ORDER, None)),
         (double_a_refund, "A3", (ORDER, None)),
+        (lose_an_amount, "A3", (ORDER, None)),
         (owe_a_passenger_money, "A4", (ORDER,)),
+        (refund_more_than_was_paid, "A5", (ORDER, ALICE)),
+        (lose_the_amount_of_an_item, "A5", (ORDER, CAROL)),
         (change_what_was_paid, "A5", (ORDER, ALICE)),
         (refund_a_stranger, "A5", (ORDER, STRANGER)),
         (lose_an_outbox_row, "A6", (ORDER, None)),
@@ -144,6 +178,9 @@ def leave_an_order_open(connection: Connection) -> None:
         (pay_out_what_nobody_refunded, "A6", (ORDER, ANOTHER)),
         (close_an_order_too_early, "A7", (ORDER,)),
         (leave_an_order_open, "A7", (FULL,)),
+        (ticket_an_order_that_is_refunded, "A7", (FULL,)),
+        (lose_an_order, "A7", (FULL,)),
+        (lose_a_state, "A7", (ORDER,)),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -159,6 +196,21 @@ def test_a_violation_turns_its_own_row_red(
     assert not report.clean
     (finding,) = (finding for finding in report.findings if finding.id == red)
     assert finding.samples == (tuple(part or number for part in key),)
+
+
+def test_what_two_refunds_pay_together_is_held_against_the_order(unguarded: Engine) -> None:
+    with unguarded.begin() as connection:
+        connection.execute(update(passenger).where(passenger.c.order_number == FULL).values(paid_minor=60))
+    assert counts(audit(url_of(unguarded))) == {"A4": 1, "A5": 2}
+
+
+def test_a_refund_of_unequal_items_is_right(engine: Engine) -> None:
+    book(engine)
+    with engine.begin() as connection:
+        connection.execute(update(passenger).where(passenger.c.passenger_id == BOB).values(paid_minor=160))
+    new = replace(a_refund([ALICE, BOB]), items={ALICE: 100, BOB: 160})
+    SqlUnitOfWork(engine).run(lambda ledger: ledger.record(new, closes_order=True))
+    assert counts(audit(url_of(engine))) == {}
 
 
 def test_many_violations_are_all_counted_and_a_few_are_shown(unguarded: Engine) -> None:
@@ -229,6 +281,51 @@ def test_a_commit_that_a_crash_left_half_written_is_not_counted(sqlite_url: str,
         for end in ("", "-journal"):  # as the disk is when the process dies here
             shutil.copy(f"{make_url(sqlite_url).database}{end}", f"{crashed}{end}")
     assert counts(audit(f"sqlite:///{crashed}")) == {}
+
+
+def test_a_damaged_file_is_not_called_right(sqlite_url: str) -> None:
+    with opened(sqlite_url) as engine:
+        fill(engine)
+        with engine.connect() as connection:
+            root = connection.scalar(
+                text("SELECT rootpage FROM sqlite_master WHERE name = 'ix_request_nonce_expires_at'")
+            )
+            size = connection.scalar(text("PRAGMA page_size"))
+        file = Path(engine.url.database or "")
+    with file.open("r+b") as damaged:
+        damaged.seek((root - 1) * size)
+        damaged.write(bytes(size))
+    with pytest.raises(DBAPIError, match="the file is damaged"):
+        audit(sqlite_url)
+
+
+def test_a_file_that_is_locked_for_long_is_not_waited_for_without_end(sqlite_url: str) -> None:
+    with opened(sqlite_url) as engine:
+        file = engine.url.database or ""
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(OperationalError, match="locked"):
+            audit(sqlite_url)
+
+
+def test_a_statement_timeout_of_the_role_does_not_end_an_audit(own_engine: Engine) -> None:
+    fill(own_engine)
+    execute(url_of(own_engine), "ALTER ROLE postgres SET statement_timeout = '1ms'")
+    assert audit(url_of(own_engine)).clean
+
+
+def test_several_hosts_may_be_named_as_libpq_does(postgres_url: str) -> None:
+    given = make_url(postgres_url)
+    sockets = quote(str(given.query["host"]), safe="")
+    assert audit(f"postgresql://postgres@{sockets},%2Fnonexistent/{given.database}").clean
+
+
+@pytest.mark.parametrize("name", ["ledger#1.db", "50%41"])
+def test_any_name_of_a_file_is_audited(sqlite_url: str, tmp_path: Path, name: str) -> None:
+    with opened(sqlite_url) as engine:
+        fill(engine)
+        shutil.copy(engine.url.database or "", tmp_path / name)
+    assert audit(URL.create("sqlite", database=f"{tmp_path}/{name}").render_as_string()).refunds == 3
 
 
 def test_a_mistyped_name_is_an_error_and_makes_no_file(tmp_path: Path) -> None:
