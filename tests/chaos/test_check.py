@@ -74,6 +74,28 @@ def test_every_kind_has_been_planted() -> None:
 @pytest.mark.parametrize(
     ("record", "held", "kinds"),
     [
+        (CLEAN, Ledger({"n1": ("order", ALICE)}, (("order", "alice"), ("order", "alice"))), {"double"}),
+        (
+            Record({1: asked()}, [seen(1, 1, "n1"), seen(1, 1002, at=2)]),
+            ledger(("n1", ALICE)),
+            {"baseless refusals"},
+        ),
+        (
+            Record({1: asked(), 2: asked(BOB, OTHER_SIGN)}, [seen(1, 1, "n1"), seen(2, 2004)]),
+            ledger(("n1", ALICE)),
+            {"baseless refusals"},
+        ),
+        (
+            Record({1: asked(), 2: asked(BOTH)}, [seen(1, 1, "n1"), seen(2, 2004)]),
+            ledger(("n1", ALICE)),
+            {"signatures used twice"},
+        ),
+        (
+            Record({1: asked()}, [seen(1, 1, "n1", at=1), seen(1, 2004, at=2), seen(1, 1, "n1", at=3)]),
+            ledger(("n1", ALICE)),
+            {"differing repeats", "baseless refusals"},
+        ),
+        (Record({1: asked()}, [seen(1, 3001), seen(1, 1, "n1")]), ledger(("n1", ALICE)), {"unexpected answers"}),
         (CLEAN, ledger(("n1", ALICE), order="another"), {"lost", "unexplained", "baseless refusals"}),
         (CLEAN, ledger(("n1", BOTH)), {"lost", "baseless refusals"}),
         (

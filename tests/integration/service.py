@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -60,13 +61,25 @@ class Answer:
 
 @dataclass(frozen=True)
 class Service:
-    """An application with its engine; every request is signed with a nonce of its own, or with `random`."""
+    """An application with its engine; every request is signed with a nonce of its own, or with `random`.
+
+    `counted` is what metrics will show.
+    """
 
     app: Flask
     engine: Engine
+    counted: Counter[tuple[str, ...]]
 
-    def cancel(self, order: str, passengers: str, form: Format = JSON, *, random: int | None = None) -> Answer:
-        request = signed(order, passengers, random=next(_nonces) if random is None else random)
+    def cancel(
+        self,
+        order: str,
+        passengers: str,
+        form: Format = JSON,
+        *,
+        random: int | None = None,
+        reason: str | None = "plans changed",
+    ) -> Answer:
+        request = signed(order, passengers, random=next(_nonces) if random is None else random, reason=reason)
         response = self.app.test_client().post(
             "/api/order/cancel", data=form.write(members_of(request)), content_type=form.content_type
         )
@@ -83,12 +96,15 @@ def service(url: str, *, budget: Budget | None = None, threads: int = 4) -> Iter
         engine.dispose()
 
 
-def service_on(engine: Engine, *, budget: Budget | None = None) -> Service:
+def service_on(engine: Engine, *, budget: Budget | None = None, enforce_nonce: bool = True) -> Service:
     """As app.py composes it, on the engine of the test, at its isolation level, and with the budgets of the test."""
-    settings = Settings(database_url=engine.url.render_as_string(hide_password=False), keys=KEYS)
+    url = engine.url.render_as_string(hide_password=False)
+    settings = Settings(database_url=url, keys=KEYS, legacy_nonce_enforced=enforce_nonce)
     unit_of_work = SqlUnitOfWork(engine, budget=budget or Budget())
-    handler = replace(make_handler(settings, clock=lambda: NOW), unit_of_work=unit_of_work)
-    return Service(create_app(settings, handler=handler), engine)
+    counted = Counter[tuple[str, ...]]()
+    handler = make_handler(settings, clock=lambda: NOW, count=lambda *labels: counted.update([labels]))
+    handler = replace(handler, unit_of_work=unit_of_work)
+    return Service(create_app(settings, handler=handler), engine, counted)
 
 
 def assert_try_again(answer: Answer) -> None:

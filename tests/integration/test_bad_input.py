@@ -189,29 +189,6 @@ def test_a_body_of_another_type_is_refused_in_the_format_the_client_reads(client
 
 
 @pytest.mark.parametrize("format_", FORMATS, ids=lambda f: f.name)
-def test_repeats_and_overlaps(client: FlaskClient, engine: Engine, format_: Format) -> None:
-    first = post(client, format_, format_.write(members_of(signed())))
-    assert first["code"] == 1
-    recorded = content(engine)
-    assert post(client, format_, format_.write(members_of(signed()))) == first
-    anew = signed(ids=f" {ALICE.upper()} ", random=2, reason=None)
-    assert post(client, format_, format_.write(members_of(anew))) == first
-    overlap = signed(ids=f"{BOB},{ALICE}", random=3)
-    assert post(client, format_, format_.write(members_of(overlap)))["code"] == 2004
-    assert content(engine) == recorded
-
-
-@pytest.mark.parametrize("format_", FORMATS, ids=lambda f: f.name)
-def test_a_signature_that_was_used_cannot_serve_another_order(
-    client: FlaskClient, engine: Engine, format_: Format
-) -> None:
-    assert post(client, format_, format_.write(members_of(signed("CTT-unknown"))))["code"] == 2001
-    before = content(engine)
-    assert post(client, format_, format_.write(members_of(signed())))["code"] == 1002
-    assert content(engine) == before
-
-
-@pytest.mark.parametrize("format_", FORMATS, ids=lambda f: f.name)
 @pytest.mark.parametrize("seconds", [-301, 301])
 def test_a_stale_signature_is_rejected_and_one_on_the_edge_is_not(
     client: FlaskClient, engine: Engine, clock: Clock, format_: Format, seconds: int

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from app import create_app
+from app import create_app, make_handler
 from refund_api.settings import Settings, SettingsError
+from refund_api.storage.budget import Budget
 from refund_api.storage.engine import make_engine
 from refund_api.storage.ledger import utc_now
 from refund_api.storage.schema import upgrade
+from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.fakes import SECRET, signed
 from tests.wire import members_of, write_json
 from xml_contracts.refund import ApiResult
@@ -50,3 +53,22 @@ def test_without_a_key_every_signature_is_rejected(tmp_path: Path) -> None:
     request = write_json(members_of(signed(at=utc_now())))
     assert app.test_client().post(URL, data=request, content_type="application/json").get_json()["code"] == 1002
     assert app.extensions["refund_api"] == {("signature_rejected", "no key matches"): 1}
+
+
+def test_every_setting_of_the_ledger_reaches_the_handler(tmp_path: Path) -> None:
+    settings = Settings.from_environ(
+        {
+            "REFUND_API_DATABASE_URL": f"sqlite:///{tmp_path}/refunds.db",
+            "REFUND_API_LEGACY_SIGN": "off",
+            "REFUND_API_LEGACY_NONCE": "observe",
+            "REFUND_API_TOLERANCE_SECONDS": "77",
+            "REFUND_API_THREADS": "3",
+        }
+    )
+    handler = make_handler(settings)
+    assert (handler.verifier.legacy, handler.enforce_nonce) == (False, False)
+    assert handler.verifier.tolerance == timedelta(seconds=77)
+    unit_of_work = handler.unit_of_work
+    assert isinstance(unit_of_work, SqlUnitOfWork)
+    assert unit_of_work._budget == Budget()
+    assert unit_of_work._engine.pool.size() == 3  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -52,6 +53,10 @@ def test_the_questions_are_asked_in_the_order_of_the_contract(
 def test_the_set_hash_depends_on_the_set_alone() -> None:
     assert Cancellation("a", frozenset({ALICE, BOB}), "x").set_hash == BOTH.set_hash
     assert Cancellation("a", frozenset({ALICE}), None).set_hash != BOTH.set_hash
+
+
+def test_the_set_hash_is_the_same_in_every_process() -> None:
+    assert BOTH.set_hash == hashlib.sha256(f"{ALICE},{BOB}".encode()).hexdigest()
 
 
 def test_a_leap_day_and_the_last_year_of_the_calendar_do_not_break_the_rule() -> None:

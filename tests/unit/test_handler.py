@@ -57,6 +57,17 @@ def test_a_refund_is_recorded_with_all_that_was_decided(unit_of_work: FakeUnitOf
     assert (refund.decided_at, refund.source, refund.kid, refund.request_id) == (NOW, "192.0.2.7", "web", "request-1")
 
 
+def test_currency_and_time_of_the_decision_are_those_of_the_order_and_of_the_request(
+    unit_of_work: FakeUnitOfWork,
+) -> None:
+    orders = unit_of_work.ledger.orders
+    orders[ORDER] = replace(orders[ORDER], currency="USD")
+    times = iter([NOW, NOW + timedelta(seconds=9)])
+    CancelOrder(unit_of_work, Verifier(RING, timedelta(seconds=300)), lambda: next(times), origin)(Bound(signed()))
+    (refund,) = unit_of_work.ledger.refunds
+    assert (refund.currency, refund.decided_at) == ("USD", NOW)
+
+
 def test_the_refund_number_is_a_lower_case_uuid4(unit_of_work: FakeUnitOfWork) -> None:
     number = answer(unit_of_work, signed()).data
     assert number is not None and number == number.lower() and number[14] == "4"

@@ -63,10 +63,24 @@ def test_a_valid_signature_tells_the_key_and_binds_a_nonce_to_the_whole_request(
     assert verified.nonce.expires_at == NOW + TOLERANCE + timedelta(seconds=60)
 
 
-def test_hex_is_taken_in_either_case() -> None:
+@pytest.mark.parametrize("seconds", [-300, 0, 300])
+def test_a_nonce_outlives_its_signature_whenever_that_was_made(seconds: int) -> None:
+    nonce = VERIFIER.verify(signed(at=NOW + timedelta(seconds=seconds)), NOW).nonce
+    assert nonce is not None
+    assert nonce.expires_at == NOW + timedelta(seconds=seconds + 300 + 60)
+
+
+def test_every_part_of_what_is_signed_makes_another_nonce() -> None:
+    requests = (signed(), signed(random=2), signed(terminal=2), signed(at=NOW + timedelta(seconds=1)))
+    nonces = [VERIFIER.verify(request, NOW).nonce for request in requests]
+    assert len({nonce.value for nonce in nonces if nonce is not None}) == 4
+
+
+def test_hex_is_taken_in_either_case_and_makes_no_other_nonce() -> None:
     request = signed()
     assert request.sign is not None
-    assert VERIFIER.verify(replace(request, sign=request.sign.upper()), NOW).kid == "web"
+    upper = VERIFIER.verify(replace(request, sign=request.sign.upper()), NOW)
+    assert upper == VERIFIER.verify(request, NOW)
 
 
 @pytest.mark.parametrize("seconds", [-300, 300])

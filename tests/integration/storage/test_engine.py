@@ -150,4 +150,10 @@ def test_several_hosts_are_asked_for_the_one_that_may_be_written(query: str, mon
 def test_what_the_url_says_of_a_connection_goes_before_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "postgresql://h/db?connect_timeout=5&application_name=shop"
     asked = options_of_connect(make_engine(url, threads=1), monkeypatch)
-    assert (asked["connect_timeout"], asked["application_name"], asked["tcp_user_timeout"]) == ("5", "shop", "6000")
+    assert (asked["connect_timeout"], asked["application_name"]) == ("5", "shop")
+    assert {name: asked[name] for name in asked if "keepalives" in name or "tcp" in name} == {
+        "keepalives_idle": "3",
+        "keepalives_interval": "1",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "6000",
+    }

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ LINE: dict[str, Any] = {
     "currency": "CNY",
     "passengers": [{"passenger_id": ALICE, "paid_minor": 100}, {"passenger_id": BOB, "paid_minor": 100}],
 }
+LATER = NOW + timedelta(seconds=1)
 PASSENGER = {"passenger_id": ALICE, "paid_minor": 100}
 
 
@@ -44,10 +45,10 @@ def passengers(many: int, first: int = 0, paid: int = 100) -> list[dict[str, Any
     return [{"passenger_id": f"{number:08x}-0000-4000-8000-000000000000", "paid_minor": paid} for number in numbers]
 
 
-def imported(engine: Engine, *lines: str) -> ImportResult:
+def imported(engine: Engine, *lines: str, at: datetime = NOW) -> ImportResult:
     found, problems = read_import(lines)
     assert problems == []
-    return import_orders(engine, found, lambda done: None, clock=lambda: NOW)
+    return import_orders(engine, found, lambda done: None, clock=lambda: at)
 
 
 def test_a_good_line_is_read_with_its_ids_in_canonical_form() -> None:
@@ -157,13 +158,14 @@ def test_new_orders_are_created_and_importing_again_changes_nothing(engine: Engi
 
 
 def test_an_upsert_changes_state_and_date_and_adds_passengers_but_takes_none_away(engine: Engine) -> None:
-    imported(engine, line(passengers=[PASSENGER]))
+    imported(engine, line(passengers=[PASSENGER]), line(order_number="another"))
     newcomer = {"passenger_id": BOB, "paid_minor": 50}
     changed = line(state="ticketed", train_date="2027-07-01", passengers=[newcomer])
-    assert imported(engine, changed) == ImportResult(updated=1)
-    view = read_order(engine, ORDER)
-    assert view is not None
-    assert view.order == Order(ORDER, date(2027, 7, 1), "ticketed", "CNY")
+    assert imported(engine, changed, at=LATER) == ImportResult(updated=1)
+    view, another = read_order(engine, ORDER), read_order(engine, "another")
+    assert view is not None and another is not None
+    assert (view.order, view.updated_at) == (Order(ORDER, date(2027, 7, 1), "ticketed", "CNY"), LATER)
+    assert (another.order, another.updated_at) == (Order("another", date(2027, 6, 1), "booked", "CNY"), NOW)
     assert {one.passenger_id: one.paid_minor for one in view.passengers} == {ALICE: 100, BOB: 50}
 
 
@@ -171,6 +173,10 @@ def test_an_upsert_changes_state_and_date_and_adds_passengers_but_takes_none_awa
     ("changes", "reason"),
     [
         ({"passengers": [{"passenger_id": ALICE, "paid_minor": 99}]}, f"passenger {ALICE} paid 100, the line says 99"),
+        (
+            {"passengers": [{"passenger_id": ALICE, "paid_minor": 101}]},
+            f"passenger {ALICE} paid 100, the line says 101",
+        ),
         ({"currency": "USD"}, "the currency is CNY, the line says USD"),
     ],
 )
@@ -224,7 +230,8 @@ def test_an_order_with_a_refund_is_left_alone(engine: Engine) -> None:
 def test_a_large_file_is_committed_in_batches_and_progress_told_after_each(engine: Engine) -> None:
     found, _ = read_import([line(order_number=str(number)) for number in range(2500)])
     told: list[tuple[int, int]] = []
-    import_orders(engine, found, lambda done: told.append((done, count(engine, orders))))
+    result = import_orders(engine, found, lambda done: told.append((done, count(engine, orders))))
+    assert result == ImportResult(created=2500)
     assert told == [(1000, 1000), (2000, 2000), (2500, 2500)]
     assert count(engine, passenger) == 5000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, Table, func, insert, literal, select
@@ -76,6 +77,17 @@ def test_the_last_refund_closes_the_order_and_no_other(engine: Engine) -> None:
     assert unit.run(lambda ledger: ledger.lock_order("another")) == Order("another", date(2027, 6, 1), "booked", "CNY")
 
 
+def test_an_order_that_is_closed_is_updated_then(engine: Engine) -> None:
+    book(engine)
+    later = NOW + timedelta(seconds=1)
+    unit = SqlUnitOfWork(engine, clock=lambda: later)
+    for closes_order, updated_at in ((False, NOW), (True, later)):
+        new = a_refund([BOB if closes_order else ALICE])
+        unit.run(partial(SqlLedger.record, refund=new, closes_order=closes_order))
+        with engine.connect() as connection:
+            assert connection.scalar(select(orders.c.updated_at)) == updated_at
+
+
 def test_paid_tells_every_passenger_of_the_order_and_nobody_else(engine: Engine) -> None:
     book(engine)
     book(engine, "another", [BOB])
@@ -100,11 +112,21 @@ def test_an_equal_set_is_recorded_once_even_under_a_new_number(engine: Engine) -
     assert count(engine, refund) == 1
 
 
+UNKNOWN_REFUND = {
+    **dict.fromkeys(("order_number", "refund_id", "set_hash", "source", "kid", "request_id"), "unknown"),
+    **dict.fromkeys(("recorded_at", "decided_at"), NOW),
+    "currency": "CNY",
+    "amount_minor": 1,
+}
+
+
 @pytest.mark.parametrize(
     ("table", "row"),
     [
         (passenger, {"order_number": ORDER, "passenger_id": "x", "paid_minor": -1}),
         (passenger, {"order_number": "unknown", "passenger_id": "x", "paid_minor": 1}),
+        (refund, UNKNOWN_REFUND),
+        (refund, UNKNOWN_REFUND | {"order_number": ORDER, "amount_minor": -1}),
         (refund_item, {"order_number": ORDER, "passenger_id": ALICE, "refund_id": "unknown", "amount_minor": 1}),
         (
             refund_outbox,
@@ -116,6 +138,15 @@ def test_the_constraints_hold_on_both_engines(engine: Engine, table: Table, row:
     book(engine)
     with pytest.raises(IntegrityError), engine.begin() as connection:
         connection.execute(insert(table), row)
+
+
+def test_a_refund_is_in_the_outbox_once_whatever_its_state(engine: Engine) -> None:
+    book(engine)
+    write(engine, lambda connection: SqlLedger(connection).record(a_refund(), closes_order=False))
+    with engine.connect() as connection:
+        row = dict(connection.execute(select(refund_outbox)).mappings().one())
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(insert(refund_outbox), row | {"state": "sent"})
 
 
 def test_an_outbox_state_is_new_sent_or_failed(engine: Engine) -> None:

@@ -5,6 +5,7 @@ So the tables may be distributed by order_number; what the keys must be for that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,12 +17,13 @@ from sqlalchemy import (
     Connection,
     Delete,
     Engine,
+    ExecutionContext,
     Insert,
     Select,
     Table,
-    TextClause,
     Update,
     event,
+    func,
     select,
     text,
     update,
@@ -30,33 +32,45 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList
 from sqlalchemy.sql.visitors import iterate
 
+from refund_api.storage import postgres
 from refund_api.storage.tables import metadata, orders, passenger, request_nonce
 from tests.integration.service import Service, service_on
 
 from .given import ALICE, BOB, CAROL, book
 
 MINE, OTHER = "mine", "other"
+OF_THE_ENGINE = ("BEGIN IMMEDIATE",)
 Statement = tuple[Any, list[dict[str, Any]]]
 
 
 @contextmanager
 def recorded(engine: Engine) -> Iterator[list[Statement]]:
-    """Every statement that is executed, with the parameters of every row."""
+    """Every statement that is executed, with the parameters of every row; also one that is given as a string."""
     found: list[Statement] = []
 
     def before(connection: Connection, statement: Any, many: Any, one: Any, options: Any) -> None:
         found.append((statement, list(many) or [dict(one)]))
 
+    def before_driver(
+        connection: Connection, cursor: Any, statement: str, values: Any, context: ExecutionContext, many: bool
+    ) -> None:
+        if context.invoked_statement is None and statement not in OF_THE_ENGINE:
+            found.append((text(statement), []))
+
     event.listen(engine, "before_execute", before)
+    event.listen(engine, "before_cursor_execute", before_driver)
     yield found
     event.remove(engine, "before_execute", before)
+    event.remove(engine, "before_cursor_execute", before_driver)
 
 
 def strays(statement: Any, rows: list[dict[str, Any]]) -> list[str]:
     """What in a statement may read or write a row that is not of the order MINE."""
-    if isinstance(statement, TextClause):
-        return [] if "set_config" in statement.text else [f"not understood: {statement.text}"]
+    if statement is postgres._SET_UP:
+        return []
     tables = {table for table in iterate(statement) if isinstance(table, Table)}
+    if not tables:
+        return [f"not understood: {statement}"]
     if isinstance(statement, Insert):
         return [f"{table.name}: a row of {row}" for table in tables for row in rows if row["order_number"] != MINE]
     if not isinstance(statement, (Select, Update, Delete)):
@@ -138,6 +152,18 @@ def test_a_cancel_waits_for_no_lock_on_another_order(postgres_engine: Engine) ->
         cancel_in_every_way(served)
 
 
+def test_a_statement_that_is_given_as_a_string_is_recorded(engine: Engine) -> None:
+    with recorded(engine) as statements, engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+        connection.execute(select(orders))
+    assert [str(statement) for statement, _ in statements] == ["SELECT 1", str(select(orders))]
+
+
+def test_what_a_transaction_sets_up_locks_nothing() -> None:
+    called = set(re.findall(r"([a-z_]+)\(", str(postgres._SET_UP)))
+    assert called == {"set_config", "current_setting"}
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -149,6 +175,7 @@ def test_a_cancel_waits_for_no_lock_on_another_order(postgres_engine: Engine) ->
         update(orders).values(state="booked"),
         update(orders).where(orders.c.order_number == OTHER).values(state="booked"),
         text("SELECT * FROM orders"),
+        select(func.pg_advisory_xact_lock(1)),
     ],
     ids=str,
 )

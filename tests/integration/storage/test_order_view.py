@@ -53,3 +53,12 @@ def test_an_order_is_shown_with_its_passengers_and_its_refunds_in_time(engine: E
 
 def test_an_unknown_order_is_none(engine: Engine) -> None:
     assert read_order(engine, "unknown") is None
+
+
+def test_only_its_own_passengers_and_refunds_are_shown(engine: Engine) -> None:
+    book(engine)
+    book(engine, "another", [CAROL])
+    SqlUnitOfWork(engine).run(partial(cancel, order_number="another", passengers=[CAROL]))
+    view = read_order(engine, ORDER)
+    assert view is not None
+    assert ([one.passenger_id for one in view.passengers], view.refunds) == ([ALICE, BOB], ())

@@ -9,9 +9,11 @@ import traceback
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from types import SimpleNamespace
 
 import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import Connection, Engine, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -20,10 +22,12 @@ from refund_api.storage import postgres
 from refund_api.storage.budget import Budget, Verdict
 from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.order_view import read_order
+from refund_api.storage.postgres_connection import BoundedConnection
 from refund_api.storage.tables import orders
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write
 from tests.postgres import execute
 
+from .conftest import opened
 from .given import (
     ALICE,
     GENEROUS,
@@ -117,6 +121,7 @@ def test_a_read_only_database_is_unavailable_at_once_and_the_connection_is_not_k
         (psycopg.errors.LockNotAvailable(), Verdict.UNAVAILABLE),
         (psycopg.errors.QueryCanceled(), Verdict.UNAVAILABLE),
         (psycopg.errors.UndefinedTable(), Verdict.UNAVAILABLE),
+        (psycopg.errors.UndefinedColumn(), Verdict.UNAVAILABLE),
         (psycopg.errors.InsufficientPrivilege(), Verdict.UNAVAILABLE),
         (psycopg.errors.InternalError_(), Verdict.UNAVAILABLE),
         (psycopg.errors.DataCorrupted(), Verdict.UNAVAILABLE),
@@ -206,9 +211,43 @@ def test_no_error_shows_the_row_it_is_about(postgres_engine: Engine, caplog: pyt
     assert ORDER not in shown
 
 
-def test_a_notice_is_no_warning(postgres_engine: Engine) -> None:
-    def work(connection: Connection) -> int:
-        connection.execute(text("DO $$ BEGIN RAISE NOTICE 'all is well'; END $$"))
-        return 1
+@pytest.mark.parametrize(("sqlstate", "counts"), [("00000", True), ("01000", False), ("01004", False), (None, True)])
+def test_a_commit_with_a_notice_counts_and_one_with_a_warning_does_not(
+    postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch, sqlstate: str | None, counts: bool
+) -> None:
+    commit = psycopg.Connection.commit
 
-    assert write(postgres_engine, work) == 1
+    def commit_and_say_something(connection: BoundedConnection) -> None:
+        commit(connection)
+        connection.note(SimpleNamespace(sqlstate=sqlstate, message_primary="by the way"))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(psycopg.Connection, "commit", commit_and_say_something)
+    if counts:
+        assert write(postgres_engine, lambda connection: 1) == 1
+    else:
+        with pytest.raises(LedgerUnavailable, match="not durable: by the way"):
+            write(postgres_engine, lambda connection: 1)
+
+
+def test_the_ledger_reads_what_is_committed_whatever_level_the_database_has(postgres_url: str) -> None:
+    with opened(postgres_url) as engine:
+        name = sql.Identifier(engine.url.database or "")
+        execute(
+            postgres_url, sql.SQL("ALTER DATABASE {} SET default_transaction_isolation = 'serializable'").format(name)
+        )
+        level = text("SELECT current_setting('transaction_isolation')")
+        assert write(engine, lambda connection: connection.scalar(level)) == "read committed"
+
+
+def test_a_cancellation_is_not_waited_for_longer_than_there_is_time(
+    postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def do_nothing(connection: BoundedConnection, *, timeout: float) -> None:
+        asked.append(timeout)
+
+    monkeypatch.setattr(BoundedConnection, "cancel_safe", do_nothing)
+    with pytest.raises(LedgerUnavailable, match="neither"):
+        write(postgres_engine, lambda connection: connection.execute(text("SELECT pg_sleep(30)")), Budget(whole=1.6))
+    assert asked == [0.05]

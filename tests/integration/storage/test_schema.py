@@ -14,11 +14,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import CheckConstraint, Engine, ForeignKeyConstraint, UniqueConstraint, inspect, text
+from sqlalchemy.dialects import postgresql
 
 from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.storage import schema
 from refund_api.storage.engine import make_engine
-from refund_api.storage.tables import metadata
+from refund_api.storage.tables import UtcTime, metadata, refund_outbox
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute, fresh_database
 
@@ -244,6 +245,45 @@ def test_the_tables_use_nothing_that_distributed_sql_lacks() -> None:
             assert constraint.name, "named, so that a later revision can change it"
             kinds = {"PrimaryKeyConstraint", "UniqueConstraint", "ForeignKeyConstraint", "CheckConstraint"}
             assert type(constraint).__name__ in kinds
+
+
+def test_the_migrations_make_no_trigger_function_or_sequence(engine: Engine) -> None:
+    queries = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type NOT IN ('table', 'index') OR name = 'sqlite_sequence'",
+        "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+        " UNION SELECT relname FROM pg_class WHERE relkind = 'S'"
+        " UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+    }
+    with engine.connect() as connection:
+        assert connection.execute(text(queries[engine.dialect.name])).all() == []
+
+
+def test_every_time_is_utc_and_every_key_is_compared_byte_for_byte() -> None:
+    columns = [column for table in metadata.tables.values() for column in table.columns]
+    times = [column for column in columns if isinstance(column.type, UtcTime) or "DATETIME" in str(column.type)]
+    assert {str(column) for column in times} == {
+        "orders.updated_at",
+        "refund.recorded_at",
+        "refund.decided_at",
+        "refund_outbox.next_try_at",
+        "request_nonce.expires_at",
+    }
+    assert all(isinstance(column.type, UtcTime) for column in times)
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    keys = [column for table in metadata.tables.values() for column in table.primary_key.columns]
+    assert {column.type.dialect_impl(dialect).collation for column in keys} == {"C"}  # type: ignore[attr-defined]
+
+
+def test_only_a_reason_and_the_last_error_may_be_missing() -> None:
+    columns = [column for table in metadata.tables.values() for column in table.columns]
+    assert {str(column) for column in columns if column.nullable} == {"refund.reason", "refund_outbox.last_error"}
+
+
+def test_what_is_due_and_what_has_expired_is_found_by_an_index_and_no_attempt_is_negative() -> None:
+    indexes = {tuple(map(str, index.columns)) for table in metadata.tables.values() for index in table.indexes}
+    assert indexes == {("refund_outbox.state", "refund_outbox.next_try_at"), ("request_nonce.expires_at",)}
+    checks = {str(one.sqltext) for one in refund_outbox.constraints if isinstance(one, CheckConstraint)}
+    assert checks == {"state IN ('new', 'sent', 'failed')", "attempts >= 0"}
 
 
 def test_money_is_never_negative() -> None:
