@@ -18,6 +18,7 @@ from sqlalchemy import Engine, select
 from refund_api.storage.tables import refund, refund_item
 
 OK, REJECTED, ALREADY, TRY_AGAIN = 1, 1002, 2004, 3001
+LATEST = 10.0  # seconds: the 8 that a request may take, and its way through a busy machine
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Record:
 
     asked: dict[int, Asked] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
+    timed_out: list[int] = field(default_factory=list)
     sent: int = 0
 
 
@@ -72,6 +74,8 @@ def _add(record: Record, line: dict[str, Any]) -> None:
     if "sent" in line:
         record.sent += 1
         record.asked[line["sent"]] = Asked(line["order"], frozenset(line["passengers"]), line["ids"], line["sign"])
+    elif "timed_out" in line:
+        record.timed_out.append(line["timed_out"])
     else:
         values = (line[name] for name in ("answer", "sent_at", "at", "status", "code", "data"))
         record.seen.append(Seen(*values))
@@ -101,6 +105,7 @@ def violations(record: Record, ledger: Ledger) -> dict[str, list[str]]:
         "signatures used twice": _signatures_used_twice(record),
         "unexpected answers": _unexpected(record),
         "unanswered": _unanswered(record),
+        "late": _late(record),
     }
     return {kind: sorted(set(found)) for kind, found in finders.items()}
 
@@ -194,6 +199,30 @@ def _unexpected(record: Record) -> Iterator[str]:
     for seen in record.seen:
         if (seen.status, seen.code) not in expected:
             yield f"request {seen.request} got {seen.status} with code {seen.code}"
+
+
+def _late(record: Record) -> Iterator[str]:
+    for number in record.timed_out:
+        yield f"request {number} was given up by its client"
+    for seen in record.seen:
+        seconds = (seen.at - seen.sent_at) / 1e9
+        if seconds > LATEST:
+            yield f"request {seen.request} was answered after {seconds:.1f} s"
+
+
+def unproven(record: Record) -> list[str]:
+    """What a load must have met, for the absence of violations to mean something."""
+    codes = Counter(seen.code for seen in record.seen)
+    asked = Counter((asked.order, asked.passengers) for asked in record.asked.values())
+    sent = Counter(seen.request for seen in record.seen)
+    met = {
+        "a refund": codes[OK],
+        "an overlap": codes[ALREADY],
+        "a stolen signature": codes[REJECTED],
+        "a repeat signed anew": sum(times > 1 for times in asked.values()),
+        "the same bytes again": sum(times > 1 for times in sent.values()),
+    }
+    return [f"the load had not {what}" for what, times in met.items() if not times]
 
 
 def _unanswered(record: Record) -> Iterable[str]:

@@ -101,6 +101,9 @@ class Client:
         try:
             response = connection.getresponse()
             answer = _read(response.status, response.read())
+        except TimeoutError:
+            self._write({"timed_out": request.number})
+            return None
         except (OSError, http.client.HTTPException):
             self.cut += 1
             return None

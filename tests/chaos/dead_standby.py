@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from .stage import Stage, stage_on
 
 _REQUESTS = 6
 _THREADS = _REQUESTS + 2  # of one worker: no request waits for a thread, which no budget covers
-_LIMIT = 8.5  # seconds: the 8 that a request may take, and HTTP
+_LIMIT = 8.0  # seconds
 _AT_ONCE = 1.0  # seconds
 
 
@@ -46,6 +47,7 @@ def run() -> tuple[Figures, dict[str, list[str]]]:
         Crowd(server, stage.records, _REQUESTS) as crowd,
     ):
         servers.wait_for_standbys(True)
+        warm_up(server)
         requests = [make_request(one.order_number, one.passengers) for one in stage.book(_REQUESTS)]
         progress("dead standby: six requests at once, and an invalid one")
         servers.standby.stop()
@@ -57,6 +59,14 @@ def run() -> tuple[Figures, dict[str, list[str]]]:
         crowd.ask(requests)
         progress("")
         return judge(stage, without, invalid)
+
+
+def warm_up(server: Gunicorn) -> None:
+    """A request that writes no refund: what a worker does before its first one is in no budget."""
+    with tempfile.TemporaryDirectory() as elsewhere, Client(server, Path(elsewhere, "warm.jsonl")) as client:
+        answer = client.ask(make_request("unknown", [str(uuid.uuid4())]))
+    if answer is None or answer.code != Code.ORDER_NOT_FOUND:
+        raise RuntimeError(f"the service does not work: {answer}")
 
 
 def ask_without_standby(servers: Pair, server: Gunicorn, crowd: Crowd, requests: Sequence[Request]) -> Timed:
