@@ -13,6 +13,7 @@ MONO := mono-mcs mono-runtime libmono-system-net-http4.0-cil libmono-system-net-
 	libmono-system-runtime-serialization4.0-cil
 
 KILLS ?= 1000
+ROUNDS ?= 10
 SECONDS ?= 1800
 ENGINE ?= all
 
@@ -51,8 +52,8 @@ chaos-failpoints: .venv/dev.stamp ## a worker dies at every statement, COMMIT an
 chaos-controls: .venv/dev.stamp ## with a safeguard taken away, the programs must see the fault
 	$(BIN)/python -m tests.chaos.controls
 
-test-ha: .venv/dev.stamp ## the primary is killed ten times, a standby stops: nothing acknowledged may be lost
-	$(BIN)/python -m tests.chaos.failover
+test-ha: .venv/dev.stamp ## the primary is killed ten times, a standby stops: nothing acknowledged may be lost (ROUNDS=3)
+	$(BIN)/python -m tests.chaos.failover --rounds $(ROUNDS)
 
 bench-codec: .venv/bench.stamp ## the codecs against their floor and their peers
 	$(BIN)/python -m benchmarks.codec
@@ -84,10 +85,9 @@ lock: ## write the lock files anew from setup.cfg (versions already locked stay)
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
 	$(PYTHON) -m venv "$$tools"; \
 	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check pip-tools; \
-	"$$tools/bin/"$(COMPILE) --output-file requirements.lock setup.cfg; \
-	"$$tools/bin/"$(COMPILE) --extra postgres --extra test --extra lint --constraint requirements.lock \
-		--output-file dev.lock setup.cfg; \
-	"$$tools/bin/"$(COMPILE) --extra bench --constraint requirements.lock --output-file bench.lock setup.cfg
+	"$$tools/bin/"$(COMPILE) --extra postgres --output-file requirements.lock setup.cfg; \
+	"$$tools/bin/"$(COMPILE) --extra test --extra lint --output-file dev.lock setup.cfg requirements.lock; \
+	"$$tools/bin/"$(COMPILE) --extra bench --output-file bench.lock setup.cfg requirements.lock
 
 clean: ## remove what the other targets made, except instance/ (demo database and key)
 	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
