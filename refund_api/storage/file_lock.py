@@ -72,7 +72,7 @@ class FileLock:
         except FileNotFoundError:
             of = self._database.stat()
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with suppress(PermissionError):  # not root, and not of that group
+        with suppress(OSError):  # not root, and not of that group
             os.fchown(file, of.st_uid if os.geteuid() == 0 else -1, of.st_gid)
         os.fchmod(file, of.st_mode & 0o666)
         return file
@@ -115,7 +115,8 @@ class FileLock:
 
 
 def _release(file: int) -> None:
-    fcntl.flock(file, fcntl.LOCK_UN)  # closing alone leaves it to a child that was forked meanwhile
+    with suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_UN)  # closing alone leaves it to a child that was forked meanwhile
     os.close(file)
 
 

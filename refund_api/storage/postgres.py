@@ -64,6 +64,7 @@ def make_postgres(url: URL, *, threads: int) -> Engine:
         url.set(drivername="postgresql+psycopg"),
         connect_args={name: value for name, value in wanted.items() if name not in url.query} | _FIXED_ARGS,
         isolation_level="READ COMMITTED",
+        use_native_hstore=False,  # not used, and looked up at the first connection, before any budget
         pool_size=threads,
         max_overflow=0,
         pool_timeout=3,

@@ -1,4 +1,7 @@
-"""A psycopg connection that waits for nothing beyond its deadline: not to be made, not for a statement or a COMMIT."""
+"""A psycopg connection that waits for nothing beyond its deadline: not to be made, not for a statement or a COMMIT.
+
+But for the names of hosts: their look-up is the C library's, which knows no deadline.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from .stage import Stage, stage_on
 
 _REQUESTS = 6
 _THREADS = _REQUESTS + 2  # of one worker: no request waits for a thread, which no budget covers
-_LIMIT = 8.0  # seconds
+_LIMIT = 8.5  # seconds: the 8 that a request may take, HTTP, and the client's own fsync
 _AT_ONCE = 1.0  # seconds
 
 
@@ -103,7 +103,9 @@ def judge(stage: Stage, without: Record, invalid: Timed) -> tuple[Figures, dict[
         **violations(record, ledger),
         "audit": stage.audit(),
         "not refused": [f"{seen}" for seen in without.seen if seen not in refused],
-        "late": [f"request {number} took {taken:.2f} s" for number, taken in seconds.items() if taken > _LIMIT],
+        "later than the budget": [
+            f"request {number} took {taken:.2f} s" for number, taken in seconds.items() if taken > _LIMIT
+        ],
         "the invalid request": [] if is_refused_at_once(invalid) else [f"{invalid}"],
     }
     if not len(refused) == len(told) == len(set(told)) == len(ledger.refunds) == _REQUESTS:

@@ -79,8 +79,9 @@ def run(engine: str, kills: int, seconds: float, directory: Path) -> tuple[dict[
         orders = Orders(the_stage)
         started = gunicorn("wsgi:app", directory / "gunicorn.log", {**the_stage.env, **PRELOAD}, WORKERS)
         with started as server, Load(server, orders, the_stage.records) as load:
+            began = time.monotonic()
             done = kill_under_load(server, load, orders, engine, kills, seconds)
-            load_seconds = time.monotonic() - start
+            load_seconds = time.monotonic() - began
             load.stop()
             load.drain()
             cut = load.cut

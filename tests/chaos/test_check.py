@@ -54,7 +54,7 @@ PLANTED: dict[str, tuple[Record, Ledger]] = {
     ),
     "unexpected answers": (Record({1: asked()}, [seen(1, None, status=500)]), ledger()),
     "unanswered": (Record({1: asked()}, [seen(1, 3001, status=503)]), ledger()),
-    "late": (Record({1: asked()}, [Seen(1, 0, 10_500_000_000, 200, 1, "n1")]), ledger(("n1", ALICE))),
+    "late": (Record({1: asked()}, [Seen(1, 0, 15_500_000_000, 200, 1, "n1")]), ledger(("n1", ALICE))),
 }
 ALSO = {"differing repeats": {"unexpected answers"}}  # 2005 is one, to requests that are all cancellable
 

@@ -20,8 +20,7 @@ from .storage.given import ALICE, BOB, book, violations
 def test_a_missing_migration_is_503_until_it_was_run(empty: str) -> None:
     with service(empty) as served:
         assert_try_again_in_every_format(served)
-        assert problem_of(served.engine) == (
-            "the database has no ledger: restore it; "
+        assert problem_of(served.engine).endswith(
             "only where there never was a ledger, make one with `flask --app app db upgrade`"
         )
         schema.upgrade(served.engine)

@@ -308,16 +308,19 @@ def test_a_file_that_is_locked_for_long_is_not_waited_for_without_end(sqlite_url
             audit(sqlite_url)
 
 
-def test_a_statement_timeout_of_the_role_does_not_end_an_audit(own_engine: Engine) -> None:
+def test_a_statement_timeout_of_the_role_does_not_end_an_audit(
+    own_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(own_engine)
-    execute(url_of(own_engine), "ALTER ROLE postgres SET statement_timeout = '1ms'")
+    execute(url_of(own_engine), "ALTER ROLE postgres SET statement_timeout = '200ms'")
+    slow = Rule("A0", "", "SELECT order_number FROM orders WHERE pg_sleep(0.2) IS NULL")
+    monkeypatch.setattr("refund_api.storage.audit.RULES", (slow, *RULES))
     assert audit(url_of(own_engine)).clean
 
 
-def test_several_hosts_may_be_named_as_libpq_does(postgres_url: str) -> None:
-    given = make_url(postgres_url)
-    sockets = quote(str(given.query["host"]), safe="")
-    assert audit(f"postgresql://postgres@{sockets},%2Fnonexistent/{given.database}").clean
+def test_several_hosts_may_be_named_as_libpq_does(own_engine: Engine) -> None:
+    sockets = quote(str(own_engine.url.query["host"]), safe="")
+    assert audit(f"postgresql://postgres@{sockets},%2Fnonexistent/postgres").clean
 
 
 @pytest.mark.parametrize("name", ["ledger#1.db", "50%41"])

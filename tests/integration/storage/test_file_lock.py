@@ -25,6 +25,7 @@ from refund_api.storage.unit_of_work import SqlUnitOfWork
 from .given import GENEROUS, ROOT, at_once, cancel
 
 THREAD = "ledger-lock"
+forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # of Python 3.12, beside threads
 
 
 @pytest.fixture
@@ -204,6 +205,7 @@ def test_all_who_write_one_database_have_one_lock(tmp_path: Path) -> None:
     assert lock_of(tmp_path / "ledger.db") is lock_of(tmp_path / "ledger.db")
 
 
+@forks
 def test_a_child_forked_while_the_lock_was_held_keeps_it_from_nobody(lock: FileLock) -> None:
     with lock.held(1):
         child = os.fork()
@@ -218,6 +220,7 @@ def test_a_child_forked_while_the_lock_was_held_keeps_it_from_nobody(lock: FileL
         os.waitpid(child, 0)
 
 
+@forks
 def test_a_child_forked_while_somebody_had_given_up_gets_the_lock_when_it_is_free(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").touch()
     lock = lock_of(tmp_path / "ledger.db")
@@ -226,8 +229,9 @@ def test_a_child_forked_while_somebody_had_given_up_gets_the_lock_when_it_is_fre
         child = os.fork()
         if child == 0:
             try:
-                with lock_of(tmp_path / "ledger.db").held(30):
+                with lock_of(tmp_path / "ledger.db").held(10):
                     os._exit(0)
             finally:
                 os._exit(1)
+        time.sleep(0.5)  # it waits for the lock now
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

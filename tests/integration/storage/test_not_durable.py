@@ -98,7 +98,10 @@ def test_a_role_may_wait_for_more_than_the_ledger_asks(own_engine: Engine) -> No
     assert write(own_engine, lambda connection: connection.scalar(asked)) == "remote_apply"
 
 
-def test_a_commit_cancelled_by_somebody_else_is_not_durable_either(own_engine: Engine) -> None:
+@pytest.mark.parametrize("level", ["warning", "error"])
+def test_a_commit_cancelled_by_somebody_else_is_not_durable_either(own_engine: Engine, level: str) -> None:
+    execute(url_of(own_engine), sql.SQL("ALTER ROLE postgres SET client_min_messages = {}").format(sql.SQL(level)))
+    own_engine.dispose()
     book(own_engine)
     without_a_standby(own_engine)
     waiting = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"

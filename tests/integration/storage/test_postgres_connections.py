@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -16,8 +17,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, select, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine, event, select
 
 from refund_api.ports import LedgerUnavailable
 from refund_api.storage import schema
@@ -192,29 +192,36 @@ def test_servers_that_take_a_connection_and_say_nothing_are_given_up_within_the_
     assert all(isinstance(one, float) and one < 3 + GENEROUS for one in took), took
 
 
-def test_a_silent_server_is_left_for_the_next_one(postgres_url: str) -> None:
+def test_a_silent_server_is_left_for_the_next_one(own_engine: Engine) -> None:
     with silent_servers(1) as listed:
-        real = make_url(postgres_url)
-        sockets = quote(str(real.query["host"]), safe="")
-        with opened(f"postgresql://postgres@{listed},{sockets}/{real.database}") as engine:
+        sockets = quote(str(own_engine.url.query["host"]), safe="")
+        with opened(f"postgresql://postgres@{listed},{sockets}/postgres") as engine:
             assert write(engine, pid_of)
 
 
-def test_what_sqlalchemy_asks_of_a_new_connection_ends_with_the_budget(own_engine: Engine) -> None:
-    """It looks up a type, once a process; every thread waits for the first that does."""
-    with opened(url_of(own_engine)) as engine, own_engine.connect() as holder:
-        holder.execute(text("SET LOCAL idle_in_transaction_session_timeout = '20s'; LOCK TABLE pg_type"))
+def test_what_is_asked_of_a_connection_before_its_transaction_ends_with_the_budget(own_engine: Engine) -> None:
+    """SQLAlchemy asks a few things, once a process; every thread waits for the first that does."""
+
+    def ask(driver: BoundedConnection, record: object) -> None:
+        driver.execute("SELECT pg_sleep(20)")
+
+    with opened(url_of(own_engine)) as engine:
+        event.listen(engine, "connect", ask)
         began = time.monotonic()
         answers = at_once([partial(SqlUnitOfWork(engine, budget=SMALL).run, cancel)] * 3)
         assert [type(answer) for answer in answers] == [LedgerUnavailable] * 3
         assert time.monotonic() - began < SMALL.whole + GENEROUS
-        holder.rollback()
+        event.remove(engine, "connect", ask)
         assert write(engine, pid_of)
 
 
 def test_a_connection_made_outside_a_transaction_has_its_own_time(postgres_url: str) -> None:
     with opened(postgres_url) as engine:
-        write(engine, pid_of)
+        pooled = write(engine, pid_of)
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, BoundedConnection)
+            assert (pid_of(connection), driver.deadline) == (pooled, math.inf)
         engine.dispose()
         with connecting_until(time.monotonic()):
             pass

@@ -286,7 +286,6 @@ def test_a_commit_waits_for_what_is_left_of_the_budget_only(sqlite_engine: Engin
         time.sleep(0.5)
 
     SqlUnitOfWork(sqlite_engine, budget=budget).run(take_a_while)
-    assert waits[0] > 2500
     assert waits[-1] <= waits[0] - 500
 
 
@@ -360,6 +359,7 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
         SqlUnitOfWork(engine).run(cancel)
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # of Python 3.12, beside threads
 def test_a_forked_child_opens_connections_of_its_own(engine: Engine) -> None:
     book(engine)
     number = SqlUnitOfWork(engine).run(cancel)
