@@ -37,7 +37,11 @@ logconfig_dict = {
     "formatters": {"line": {"format": "%(asctime)s [%(process)d] %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
     "root": {"level": settings.log_level, "handlers": ["stderr"]},
-    "loggers": {"gunicorn.error": {"propagate": True}, "gunicorn.access": {"propagate": False}},
+    "loggers": {
+        "gunicorn.error": {"propagate": True},
+        "gunicorn.access": {"propagate": False},
+        "alembic": {"level": "WARNING"},  # it lists its plug-ins whenever a worker starts
+    },
 }
 
 

@@ -5,6 +5,7 @@ It repeats what keys and constraints promise, on purpose: they may be gone from 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from .engine import make_engine
 
 SAMPLES = 5
 
-# A migration, the one thing an audit waits for, is waited for no longer than a cancellation would.
+# A migration, or on SQLite a commit, is waited for no longer than a cancellation would.
 _LOCK_SECONDS = 3
 _POSTGRES_SETTINGS = f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'; SET LOCAL statement_timeout = 0"
 _COUNTS = text("SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM refund)")
@@ -163,7 +164,9 @@ def _snapshot(engine: Engine) -> Iterator[Connection]:
 
 
 def _copy(file: Path) -> Engine:
-    """A copy that goes away by itself: reading for seconds would keep every writer from its commit."""
+    """A copy that goes away by itself: reading for seconds would keep every writer from its commit. ValueError."""
+    if not os.path.exists(file):
+        raise ValueError(f"{file} does not exist")
 
     def copy() -> sqlite3.Connection:
         # rw, not rwc: a mistyped name shall not become a database. A file that cannot be written opens all the same;

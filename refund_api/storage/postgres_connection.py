@@ -62,7 +62,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     @classmethod
     def _connect_gen(cls, *args: Any, **options: Any) -> Any:
-        """Woken every 0.1 s; without an end of ours every address of every host has its own connect_timeout."""
+        """Of psycopg, woken every 0.1 s; else every address of every host had its own connect_timeout (ADR 0007)."""
         return _until(_thread.end, super()._connect_gen(*args, **options))
 
     def bound(self, end: float, grace: float = grace) -> None:

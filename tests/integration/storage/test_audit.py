@@ -332,7 +332,7 @@ def test_any_name_of_a_file_is_audited(sqlite_url: str, tmp_path: Path, name: st
 
 
 def test_a_mistyped_name_is_an_error_and_makes_no_file(tmp_path: Path) -> None:
-    with pytest.raises(OperationalError, match="unable to open"):
+    with pytest.raises(ValueError, match=f"{tmp_path}/absent.db does not exist"):
         audit(f"sqlite:///{tmp_path}/absent.db")
     assert list(tmp_path.iterdir()) == []
 
