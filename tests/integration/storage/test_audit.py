@@ -303,6 +303,7 @@ def test_a_file_that_is_locked_for_long_is_not_waited_for_without_end(sqlite_url
     with opened(sqlite_url) as engine:
         file = engine.url.database or ""
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")  # in a WAL too
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(OperationalError, match="locked"):
             audit(sqlite_url)
@@ -327,7 +328,7 @@ def test_several_hosts_may_be_named_as_libpq_does(own_engine: Engine) -> None:
 def test_any_name_of_a_file_is_audited(sqlite_url: str, tmp_path: Path, name: str) -> None:
     with opened(sqlite_url) as engine:
         fill(engine)
-        shutil.copy(engine.url.database or "", tmp_path / name)
+    shutil.copy(make_url(sqlite_url).database or "", tmp_path / name)
     assert audit(URL.create("sqlite", database=f"{tmp_path}/{name}").render_as_string()).refunds == 3
 
 

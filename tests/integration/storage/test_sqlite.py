@@ -197,6 +197,7 @@ def test_a_file_that_a_restore_has_replaced_is_left_for_the_new_one(sqlite_engin
         assert connection.scalar(select(refund.c.refund_id)) == number
 
 
+@pytest.mark.usefixtures("no_wal")  # as above
 def test_a_commit_to_a_file_that_a_restore_replaced_meanwhile_is_acknowledged_to_nobody(
     sqlite_engine: Engine, tmp_path: Path
 ) -> None:
