@@ -9,7 +9,7 @@ import click
 from flask.cli import with_appcontext
 
 from ..storage.audit import Finding, Report, audit
-from .session import TROUBLE, reason, settings
+from .session import TROUBLE, plain, reason, settings
 
 _WAYS_OUT = (
     "Is it a ledger, whole and within reach? `flask --app app db check` looks at the service's. A SQLite file that may "
@@ -62,15 +62,10 @@ def _lines(report: Report) -> list[str]:
 
 
 def _finding_lines(finding: Finding) -> list[str]:
-    samples = [f"      {_plain(' '.join(key))}" for key in finding.samples]
+    samples = [f"      {plain(' '.join(key))}" for key in finding.samples]
     more = finding.count - len(samples)
     return [
         f"{finding.id} {finding.count:>8}  {finding.meaning}",
         *samples,
         *([f"      … and {more} more"] if more > 0 else []),
     ]
-
-
-def _plain(text: str) -> str:
-    """A key that a broken copy may hold, without what would steer a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -16,7 +16,7 @@ from ..domain import BOOKED, CHINA
 from ..storage.importing import ImportedOrders, ImportResult, Problem, import_orders, read_import
 from ..storage.order_view import OrderView, RefundView, read_order
 from .demo import DEFAULT_COUNT, demo_orders
-from .session import TROUBLE, open_engine, reason, utf8
+from .session import TROUBLE, open_engine, plain, reason, utf8
 
 SHOWN_PROBLEMS = 20
 
@@ -142,11 +142,6 @@ def _order_lines(view: OrderView) -> list[str]:
 def _refund_lines(refund: RefundView) -> list[str]:
     return [
         f"  {refund.refund_id}  {refund.amount_minor:>8}  {refund.recorded_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
-        f"    source {_plain(refund.source)}, key {refund.kid}, request {_plain(refund.request_id)}",
-        f"    payout {refund.outbox_state}, reason: {_plain(refund.reason or 'none given')}",
+        f"    source {plain(refund.source)}, key {refund.kid}, request {plain(refund.request_id)}",
+        f"    payout {refund.outbox_state}, reason: {plain(refund.reason or 'none given')}",
     ]
-
-
-def _plain(text: str) -> str:
-    """What a client sent, without what would steer a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -49,6 +49,11 @@ def reason(error: Exception) -> str:
     return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
+def plain(text: str) -> str:
+    """What a client sent, or a broken copy holds, without what would steer a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 @contextmanager
 def open_engine() -> Iterator[Engine]:
     """The database for one command; ClickException when it does not answer."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import psycopg
@@ -64,7 +63,7 @@ def make_postgres(url: URL, *, threads: int) -> Engine:
         url.set(drivername="postgresql+psycopg"),
         connect_args={name: value for name, value in wanted.items() if name not in url.query} | _FIXED_ARGS,
         isolation_level="READ COMMITTED",
-        use_native_hstore=False,  # not used, and looked up at the first connection, before any budget
+        use_native_hstore=False,  # not used; the first connection of a process need not look it up
         pool_size=threads,
         max_overflow=0,
         pool_timeout=3,
@@ -103,9 +102,10 @@ def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
         driver = connection.connection.driver_connection
         assert isinstance(driver, BoundedConnection)
         driver.bound(end, budget.whole / 16)
+        times = {"lock": _ms(budget.lock), "statement": _ms(budget.statement), "whole": _ms(budget.whole)}
         try:
             with connection.begin():
-                connection.execute(_SET_UP, {name: _ms(seconds) for name, seconds in asdict(budget).items()})
+                connection.execute(_SET_UP, times)
                 yield connection
         except DBAPIError as error:
             # A demoted primary: the next connection looks for the new one.

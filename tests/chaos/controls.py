@@ -22,6 +22,7 @@ from sqlalchemy import text
 
 from tests.servers import Gunicorn, gunicorn
 
+from .check import read_record
 from .client import Crowd, make_request
 from .kill import WORKERS, has_served, judge, workers_of
 from .report import Figures, print_figures, print_violations, progress
@@ -113,7 +114,7 @@ def run(control: Control, *, faulty: bool) -> tuple[dict[str, int], dict[str, li
         target = control.target if faulty else "wsgi:app"
         with gunicorn(target, Path(directory, "gunicorn.log"), the_stage.env, WORKERS) as server:
             control.load(server, the_stage)
-        return judge(the_stage)
+        return judge(the_stage, read_record(the_stage.records))
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.servers import Gunicorn, gunicorn
 
-from .check import read_ledger, read_record, unproven, violations
+from .check import Record, read_ledger, read_record, unproven, violations
 from .load import Load, Orders
 from .report import print_figures, print_violations, progress
 from .stage import ENGINES, Stage, stage
@@ -85,8 +85,9 @@ def run(engine: str, kills: int, seconds: float, directory: Path) -> tuple[dict[
             load.stop()
             load.drain()
             cut = load.cut
-        figures, found = judge(the_stage)
-        found["no proof"] = unproven(read_record(the_stage.records))
+        record = read_record(the_stage.records)
+        figures, found = judge(the_stage, record)
+        found["no proof"] = unproven(record)
     first = {"seconds": round(time.monotonic() - start), "kills": done, "requests cut": cut}
     if not cut:
         found["no proof"].append("no worker was killed with a request in its hands")
@@ -95,9 +96,9 @@ def run(engine: str, kills: int, seconds: float, directory: Path) -> tuple[dict[
     return {**first, **figures}, found
 
 
-def judge(the_stage: Stage) -> tuple[dict[str, int], dict[str, list[str]]]:
-    """The record of the stage against its ledger, and the audit."""
-    record, ledger = read_record(the_stage.records), read_ledger(the_stage.engine)
+def judge(the_stage: Stage, record: Record) -> tuple[dict[str, int], dict[str, list[str]]]:
+    """What the clients of the stage recorded, against its ledger; and the audit."""
+    ledger = read_ledger(the_stage.engine)
     found = {**violations(record, ledger), "audit": the_stage.audit()}
     figures = {
         "requests sent": record.sent,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
 from refund_api.domain import BOOKED, Order
 from refund_api.storage.engine import make_engine
@@ -21,6 +21,7 @@ from refund_api.storage.importing import ImportedOrder, import_orders
 from refund_api.storage.schema import upgrade
 from refund_api.storage.tables import refund
 from tests.fakes import SECRET
+from tests.integration.storage.given import count
 from tests.postgres import fresh_database, postgres_server
 from tests.servers import ROOT
 
@@ -70,8 +71,7 @@ class Stage:
             check=False,
             timeout=_AUDIT_TIMEOUT,
         )
-        with self.engine.connect() as connection:
-            refunds = connection.scalar(select(func.count()).select_from(refund))
+        refunds = count(self.engine, refund)
         report = json.loads(done.stdout or "{}")
         if (done.returncode, report.get("clean"), report.get("refunds")) == (0, True, refunds):
             return []

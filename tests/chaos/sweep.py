@@ -21,7 +21,7 @@ from sqlalchemy import Engine, select
 from refund_api.storage.tables import metadata
 from tests.servers import gunicorn
 
-from .check import ALREADY, OK, REJECTED
+from .check import ALREADY, OK, REJECTED, read_record
 from .client import Answer, Client, Request, make_request
 from .kill import PRELOAD, judge
 from .report import Figures, print_figures, print_violations, progress
@@ -179,7 +179,7 @@ def run(engine: str, directory: Path) -> tuple[Figures, dict[str, list[str]]]:
             for kind in KINDS:
                 swept.sweep(kind, lambda text: progress(f"{engine}: {text}"))
             progress("")
-        figures, found = judge(the_stage)
+        figures, found = judge(the_stage, read_record(the_stage.records))
         found["never seen"] = never_seen(the_stage.engine.dialect.name, swept.names)
     found["wrong after a death"] = swept.problems
     points = len(swept.names)

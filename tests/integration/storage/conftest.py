@@ -17,6 +17,7 @@ from tests.postgres import fresh_database, own_server, postgres_server
 
 THREADS = 8
 LEVELS = ("READ COMMITTED", "SERIALIZABLE")
+forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # of Python 3.12, beside threads
 
 
 @contextmanager

@@ -22,10 +22,10 @@ from refund_api.storage import schema
 from refund_api.storage.file_lock import FileLock, lock_of, lock_path
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 
+from .conftest import forks
 from .given import GENEROUS, ROOT, at_once, cancel
 
 THREAD = "ledger-lock"
-forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # of Python 3.12, beside threads
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from refund_api.storage.sqlite import journal, make_file
 from refund_api.storage.tables import refund
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write
 
-from .conftest import opened
+from .conftest import forks, opened
 from .given import ORDER, SMALL, a_nonce, book, cancel, count
 
 
@@ -360,7 +360,7 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
         SqlUnitOfWork(engine).run(cancel)
 
 
-@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # of Python 3.12, beside threads
+@forks
 def test_a_forked_child_opens_connections_of_its_own(engine: Engine) -> None:
     book(engine)
     number = SqlUnitOfWork(engine).run(cancel)
