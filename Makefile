@@ -79,7 +79,7 @@ imports: .venv/dev.stamp ## who may import whom
 coverage: .venv/dev.stamp ## hold the coverage of the last `make test` against its limits
 	$(BIN)/coverage report --fail-under=95 --format=total
 	$(BIN)/coverage report --fail-under=100 --skip-covered --show-missing \
-		--include='xml_contracts/*,refund_api/negotiation.py,refund_api/signature.py'
+		--include='xml_contracts/*,refund_api/http/negotiation.py,refund_api/signing/*'
 
 lock: ## write the lock files anew from setup.cfg (versions already locked stay)
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \

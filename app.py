@@ -10,14 +10,14 @@ from functools import cache, partial
 from flask import Flask
 
 from refund_api import cli
-from refund_api.blueprint import current_origin, make_blueprint
-from refund_api.formatters import FORMATTERS
-from refund_api.handler import CancelOrder, count_nothing
-from refund_api.media import Bound
+from refund_api.cancel.handler import CancelOrder, count_nothing
+from refund_api.http.blueprint import current_origin, make_blueprint
+from refund_api.http.formatters import FORMATTERS
+from refund_api.http.media import Bound
 from refund_api.ports import Clock
 from refund_api.settings import Settings
-from refund_api.signature import KeyRing, Verifier
-from refund_api.storage.engine import make_engine
+from refund_api.signing.verifier import KeyRing, Verifier
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.ledger import utc_now
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from xml_contracts.refund import ApiResult, TicketRefundRequest

@@ -8,10 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from gunicorn.arbiter import Arbiter
-
 from refund_api.settings import SettingsError, serving_settings
-from refund_api.storage.engine import make_engine
+from refund_api.storage.engines.urls import make_engine
 
 try:
     settings = serving_settings()
@@ -45,7 +43,7 @@ logconfig_dict = {
 }
 
 
-def on_starting(server: Arbiter) -> None:
+def on_starting(server: object) -> None:
     """A database URL that no worker could use is refused here once; nothing is opened."""
     try:
         make_engine(settings.database_url, threads=settings.threads)

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, TextClause, text
 from benchmarks.measure import Goal
 from refund_api.storage.audit import Report, audit
 from refund_api.storage.budget import Budget
-from refund_api.storage.engine import make_engine
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
 from refund_api.storage.unit_of_work import write
 from tests.chaos.report import progress

@@ -22,9 +22,9 @@ from lxml import etree
 from app import create_app
 from benchmarks import peers
 from benchmarks.measure import Goal, medians
-from refund_api.formatters import FORM, JSON
-from refund_api.media import Bound
-from refund_api.signature import Key, KeyRing, Verifier, sign_legacy
+from refund_api.http.formatters import FORM, JSON
+from refund_api.http.media import Bound
+from refund_api.signing.verifier import Key, KeyRing, Verifier, sign_legacy
 from xml_contracts import DataContractSerializer
 from xml_contracts.refund import ApiResult, Terminal, TicketRefundRequest
 

@@ -25,13 +25,13 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from benchmarks.measure import Goal
-from refund_api.handler import CancelOrder
-from refund_api.media import Bound
+from refund_api.cancel.handler import CancelOrder
+from refund_api.http.media import Bound
 from refund_api.ports import LedgerUnavailable, Origin
-from refund_api.signature import Key, KeyRing, Verifier, sign_legacy
-from refund_api.storage import sqlite
-from refund_api.storage.engine import make_engine
-from refund_api.storage.file_lock import FileLock
+from refund_api.signing.verifier import Key, KeyRing, Verifier, sign_legacy
+from refund_api.storage.engines import sqlite
+from refund_api.storage.engines.file_lock import FileLock
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
 from refund_api.storage.tables import orders, passenger
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write

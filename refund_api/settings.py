@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from .signature import Key, KeyRing, KeyRingError
+from .signing.verifier import Key, KeyRing, KeyRingError
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from xml_contracts.errors import DocumentError
 from xml_contracts.primitives import read_int32
 
 from .conversions import WHITE_SPACE, EnumText, read_form_int32
-from .json_tokens import Integer, Pairs, Real, past_metadata
+from .json.tokens import Integer, Pairs, Real, past_metadata
 
 NOT_INT32: Final = "not a 32-bit integer"
 NO_VALUE: Final = "a value is required"

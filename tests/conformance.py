@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from refund_api.media import Bound
+from refund_api.http.media import Bound
 from xml_contracts.refund import ApiResult, TicketRefundRequest
 
 Vector = dict[str, Any]

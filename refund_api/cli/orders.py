@@ -13,8 +13,8 @@ from flask.cli import AppGroup
 from sqlalchemy import Engine
 
 from ..domain import BOOKED, CHINA
-from ..storage.importing import ImportedOrders, ImportResult, Problem, import_orders, read_import
-from ..storage.order_view import OrderView, RefundView, read_order
+from ..storage.shop.importing import ImportedOrders, ImportResult, Problem, import_orders, read_import
+from ..storage.shop.order_view import OrderView, RefundView, read_order
 from .demo import DEFAULT_COUNT, demo_orders
 from .session import TROUBLE, open_engine, plain, reason, utf8
 

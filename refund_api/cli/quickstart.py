@@ -20,8 +20,8 @@ from xml_contracts.refund import Terminal
 
 from ..domain import BOOKED, CHINA, NOTICE
 from ..storage import schema
-from ..storage.importing import ImportedOrders
-from ..storage.order_view import read_order
+from ..storage.shop.importing import ImportedOrders
+from ..storage.shop.order_view import read_order
 from .curl import FORMATS, curl
 from .db import make_database_directory
 from .demo import DEFAULT_COUNT

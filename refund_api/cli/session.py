@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..ports import LedgerUnavailable
 from ..settings import Settings, SettingsError
-from ..storage.engine import make_engine
+from ..storage.engines.urls import make_engine
 
 T = TypeVar("T", str, tuple[str, ...])
 

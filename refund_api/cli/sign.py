@@ -11,8 +11,8 @@ from flask.cli import with_appcontext
 
 from xml_contracts.refund import Terminal, TicketRefundRequest
 
-from ..signature import LEGACY, TIME_STAMP_FORMAT, KeyRing, KeyRingError, read_time_stamp, sign_legacy
-from ..storage.order_view import read_order
+from ..signing.verifier import LEGACY, TIME_STAMP_FORMAT, KeyRing, KeyRingError, read_time_stamp, sign_legacy
+from ..storage.shop.order_view import read_order
 from .curl import FORMATS, curl
 from .session import open_engine, settings, utf8
 

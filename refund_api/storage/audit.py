@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
-from .engine import make_engine
+from .engines.urls import make_engine
 
 SAMPLES = 5
 

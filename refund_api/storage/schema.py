@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError
 
 from ..ports import LedgerUnavailable
 from .budget import Budget
-from .file_lock import lock_of
-from .sqlite import WAYS_OUT, make_file, real_path
+from .engines.file_lock import lock_of
+from .engines.sqlite import WAYS_OUT, make_file, real_path
 from .tables import metadata, orders, passenger, refund, refund_item, refund_outbox, request_nonce
 from .unit_of_work import read, write
 

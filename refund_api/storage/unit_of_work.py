@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ..ports import Clock, Ledger, LedgerUnavailable
-from . import sqlite
 from .budget import Budget, Verdict
+from .engines import sqlite
 from .ledger import SqlLedger, utc_now
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class _Database(Protocol):
 def _database(engine: Engine) -> _Database:
     if engine.dialect.name == "sqlite":
         return sqlite
-    from . import postgres  # psycopg is an extra
+    from .engines import postgres  # psycopg is an extra
 
     return postgres
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from refund_api.handler import Code
+from refund_api.cancel.handler import Code
 from tests.replication import Pair, pair, until
 from tests.servers import Gunicorn, gunicorn
 

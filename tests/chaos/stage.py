@@ -16,9 +16,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from refund_api.domain import BOOKED, Order
-from refund_api.storage.engine import make_engine
-from refund_api.storage.importing import ImportedOrder, import_orders
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
+from refund_api.storage.shop.importing import ImportedOrder, import_orders
 from refund_api.storage.tables import refund
 from tests.fakes import SECRET
 from tests.integration.storage.given import count

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from app import create_app
-from refund_api.media import Bound
+from refund_api.http.media import Bound
 from tests.conformance import model_of
 from xml_contracts.refund import ApiResult, TicketRefundRequest
 

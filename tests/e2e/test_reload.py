@@ -13,7 +13,7 @@ from random import randrange
 
 import pytest
 
-from refund_api.storage.engine import make_engine
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
 from tests.fakes import signed
 from tests.servers import START_TIMEOUT, Gunicorn, gunicorn

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from refund_api.storage import schema
-from refund_api.storage.engine import make_engine
+from refund_api.storage.engines.urls import make_engine
 from tests.postgres import fresh_database
 from tests.replication import Node, nodes
 

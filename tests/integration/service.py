@@ -18,7 +18,7 @@ from app import create_app, make_handler
 from refund_api.settings import Settings
 from refund_api.storage import schema
 from refund_api.storage.budget import Budget
-from refund_api.storage.engine import make_engine
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.fakes import ALICE, NOW, SECRET, signed
 from tests.wire import FORMATS, Format, members_of

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, insert, select
 from app import create_app, make_handler
 from refund_api.settings import Settings
 from refund_api.storage import tables
-from refund_api.storage.engine import make_engine
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
 from tests.fakes import ALICE, BOB, FAR_DAY, NOW, ORDER, SECRET, STRANGER, signed
 from tests.wire import FORMATS, Format, members_of

@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from refund_api.storage import schema
 from refund_api.storage.budget import Budget
-from refund_api.storage.engine import make_engine
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.tables import refund, refund_item, refund_outbox, request_nonce
 from tests.postgres import execute
 from tests.replication import Node, until

@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from app import create_app, make_handler
 from refund_api.settings import Settings
 from refund_api.storage import schema
-from refund_api.storage.engine import make_engine
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.conformance import WsgiApp, bytes_of, environ_of
 

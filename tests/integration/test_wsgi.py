@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from app import create_app
-from refund_api.blueprint import current_origin
-from refund_api.errors import TRY_AGAIN
-from refund_api.media import Bound
+from refund_api.http.answers import TRY_AGAIN
+from refund_api.http.blueprint import current_origin
+from refund_api.http.media import Bound
 from refund_api.ports import LedgerUnavailable, Origin
 from refund_api.settings import Settings
 from tests.conformance import Recorder, environ_of

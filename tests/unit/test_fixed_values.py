@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from refund_api.domain import Cancellation, Nonce
-from refund_api.signature import Key, KeyRing, Verifier
+from refund_api.signing.verifier import Key, KeyRing, Verifier
 from tests.fakes import ALICE, BOB, NOW, ORDER, SECRET, STRANGER, signed
 from xml_contracts.refund import Terminal, TicketRefundRequest
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
-from refund_api.storage.engine import make_engine
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
 from tests.postgres import fresh_database, own_server, postgres_server
 

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from refund_api.ports import Ledger
-from refund_api.storage import importing, schema, unit_of_work
+from refund_api.storage import schema, unit_of_work
 from refund_api.storage.budget import Budget
 from refund_api.storage.ledger import SqlLedger
+from refund_api.storage.shop import importing
 from refund_api.storage.unit_of_work import SqlUnitOfWork, read, write
 
 SETTINGS = text(

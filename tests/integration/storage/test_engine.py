@@ -12,8 +12,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from refund_api.storage.budget import Budget
-from refund_api.storage.engine import forget_inherited, make_engine
-from refund_api.storage.postgres_connection import BoundedConnection
+from refund_api.storage.engines.postgres_connection import BoundedConnection
+from refund_api.storage.engines.urls import forget_inherited, make_engine
 
 
 def arguments(engine: Engine) -> dict[str, Any]:

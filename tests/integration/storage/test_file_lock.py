@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 
 from refund_api.ports import LedgerUnavailable
 from refund_api.storage import schema
-from refund_api.storage.file_lock import FileLock, lock_of, lock_path
+from refund_api.storage.engines.file_lock import FileLock, lock_of, lock_path
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 
 from .conftest import forks
@@ -37,7 +37,7 @@ def lock(tmp_path: Path) -> FileLock:
 @contextmanager
 def held_by_another_process(lock: FileLock) -> Iterator[subprocess.Popen[str]]:
     code = (
-        "import sys, time; from pathlib import Path; from refund_api.storage.file_lock import FileLock\n"
+        "import sys, time; from pathlib import Path; from refund_api.storage.engines.file_lock import FileLock\n"
         "with FileLock(Path(sys.argv[1])).held(1): print('held', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", code, str(lock.path).removesuffix(".lock")]

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, insert, select, text
 from sqlalchemy.exc import OperationalError
 
 from refund_api.domain import Order
-from refund_api.storage.importing import ImportedOrder, ImportResult, import_orders
+from refund_api.storage.shop.importing import ImportedOrder, ImportResult, import_orders
 from refund_api.storage.tables import orders
 from tests.replication import until
 

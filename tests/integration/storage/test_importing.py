@@ -18,8 +18,8 @@ from sqlalchemy import Engine, select
 from refund_api.domain import Order, Refund
 from refund_api.ports import Ledger
 from refund_api.storage.audit import audit
-from refund_api.storage.importing import Conflict, ImportedOrder, ImportResult, import_orders, read_import
-from refund_api.storage.order_view import read_order
+from refund_api.storage.shop.importing import Conflict, ImportedOrder, ImportResult, import_orders, read_import
+from refund_api.storage.shop.order_view import read_order
 from refund_api.storage.tables import orders, passenger
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select, text
 
 from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.storage.budget import Budget
-from refund_api.storage.postgres_connection import BoundedConnection
+from refund_api.storage.engines.postgres_connection import BoundedConnection
 from refund_api.storage.tables import refund, request_nonce
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write
 from tests.postgres import execute

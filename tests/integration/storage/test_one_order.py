@@ -32,7 +32,7 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList
 from sqlalchemy.sql.visitors import iterate
 
-from refund_api.storage import postgres
+from refund_api.storage.engines import postgres
 from refund_api.storage.tables import metadata, orders, passenger, request_nonce
 from tests.integration.service import Service, service_on
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from sqlalchemy import Engine
 
-from refund_api.storage.order_view import PassengerView, RefundView, read_order
+from refund_api.storage.shop.order_view import PassengerView, RefundView, read_order
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 
 from .given import ALICE, BOB, CAROL, NOW, ORDER, book, cancel

@@ -18,11 +18,11 @@ from sqlalchemy import Connection, Engine, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from refund_api.ports import Ledger, LedgerUnavailable
-from refund_api.storage import postgres
 from refund_api.storage.budget import Budget, Verdict
+from refund_api.storage.engines import postgres
+from refund_api.storage.engines.postgres_connection import BoundedConnection
 from refund_api.storage.ledger import SqlLedger
-from refund_api.storage.order_view import read_order
-from refund_api.storage.postgres_connection import BoundedConnection
+from refund_api.storage.shop.order_view import read_order
 from refund_api.storage.tables import orders
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write
 from tests.postgres import execute

@@ -22,8 +22,8 @@ from sqlalchemy import Connection, Engine, event, select
 from refund_api.ports import LedgerUnavailable
 from refund_api.storage import schema
 from refund_api.storage.budget import Budget
-from refund_api.storage.engine import make_engine
-from refund_api.storage.postgres_connection import BoundedConnection, connecting_until
+from refund_api.storage.engines.postgres_connection import BoundedConnection, connecting_until
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.tables import orders, refund
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write
 from tests.postgres import execute
@@ -229,7 +229,7 @@ def test_a_connection_made_outside_a_transaction_has_its_own_time(postgres_url: 
 
 
 def test_without_psycopg_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refund_api.storage.engine.find_spec", lambda name: None)
+    monkeypatch.setattr("refund_api.storage.engines.urls.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'psycopg\[binary\]"):
         make_engine("postgresql://h/db", threads=1)
 
@@ -241,5 +241,7 @@ def test_a_client_library_whose_cancellations_may_never_end_is_refused(monkeypat
 
 
 def test_the_ledger_is_imported_without_psycopg() -> None:
-    code = "import sys; sys.modules['psycopg'] = None; import refund_api.storage.schema, refund_api.storage.importing"
+    code = (
+        "import sys; sys.modules['psycopg'] = None; import refund_api.storage.schema, refund_api.storage.shop.importing"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

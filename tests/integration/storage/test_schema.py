@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql
 
 from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.storage import schema
-from refund_api.storage.engine import make_engine
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.tables import UtcTime, metadata, refund_outbox
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute, fresh_database
@@ -74,7 +74,7 @@ def test_an_upgrade_is_harmless_to_repeat(empty_url: str) -> None:
 
 def test_two_upgrades_at_once_make_one_schema(empty_url: str) -> None:
     code = (
-        "import sys; from refund_api.storage import engine, schema; "
+        "import sys; from refund_api.storage import schema; from refund_api.storage.engines import urls as engine; "
         "one = engine.make_engine(sys.argv[1], threads=1); schema.current(one); input(); schema.upgrade(one)"
     )
     children = [

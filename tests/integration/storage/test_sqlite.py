@@ -18,11 +18,12 @@ from sqlalchemy.exc import DBAPIError
 
 from refund_api.domain import Nonce
 from refund_api.ports import Ledger, LedgerUnavailable
-from refund_api.storage import schema, sqlite
+from refund_api.storage import schema
 from refund_api.storage.budget import Budget, Verdict
-from refund_api.storage.engine import make_engine
-from refund_api.storage.file_lock import lock_path
-from refund_api.storage.sqlite import journal, make_file
+from refund_api.storage.engines import sqlite
+from refund_api.storage.engines.file_lock import lock_path
+from refund_api.storage.engines.sqlite import journal, make_file
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.tables import refund
 from refund_api.storage.unit_of_work import SqlUnitOfWork, write
 

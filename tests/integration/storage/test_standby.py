@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from refund_api.storage.budget import Budget
-from refund_api.storage.engine import make_engine
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
 from refund_api.storage.tables import refund
 from tests.integration.service import JSON, Answer, Service, assert_try_again, service

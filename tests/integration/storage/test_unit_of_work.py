@@ -173,7 +173,7 @@ def test_a_reader_sees_what_is_committed_and_waits_for_no_writer(engine: Engine)
 
 KILLED = """
 import sys, time
-from refund_api.storage.engine import make_engine
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.integration.storage.given import *
 

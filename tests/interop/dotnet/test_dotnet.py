@@ -21,7 +21,7 @@ from sqlalchemy import insert
 
 from refund_api.domain import CHINA
 from refund_api.storage import tables
-from refund_api.storage.engine import make_engine
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
 from tests.servers import Gunicorn, gunicorn
 

@@ -9,8 +9,8 @@ import pytest
 
 from schemas.build import Lexical, Reading, schema_of
 from schemas.fields import FormEnum, FormInteger, FormString, JsonEnum, JsonInteger, JsonString
-from schemas.form_text import read_form
-from schemas.json_text import read_json, write_json
+from schemas.form.text import read_form
+from schemas.json.text import read_json, write_json
 from schemas.refund import TICKET_REFUND_FORM, TICKET_REFUND_JSON
 from xml_contracts.contract import contract_of
 from xml_contracts.declare import data_contract, member

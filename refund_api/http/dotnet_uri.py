@@ -1,0 +1,45 @@
+"""The request URI as .NET's `Uri.ToString()` prints it: the text of a 404 repeats it (facts.md 3.5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+_ESCAPES = re.compile(r"%[0-7][0-9A-Fa-f]|(?:%[89A-Fa-f][0-9A-Fa-f]|[\x80-\xff])+|%")
+_UNSAFE = frozenset("#$%&+,/;=?@\\\x7f").union(map(chr, range(32)))
+# IriHelper.CheckIriUnicodeRange: C1, private use, noncharacters and tags stay escaped; so does what is no UTF-8.
+_NOT_IRI = re.compile(
+    "[\x80-\x9f\ud800-\uf8ff\ufdd0-\ufdef\ufff0-\uffff\U000e0000-\U000e0fff\U000efffe-\U0010ffff"
+    + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(1, 14))
+    + "]"
+)
+_BIDI_CONTROLS = re.compile("[\u200e\u200f\u202a-\u202e]")
+
+
+def requested_uri(environ: Mapping[str, Any]) -> str:
+    """The absolute URI as .NET's Uri.ToString() prints it: as sent, mostly unescaped (facts.md 3.5)."""
+    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or _rebuilt(environ)
+    if raw.startswith("/"):
+        host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+        raw = f"{environ['wsgi.url_scheme']}://{host}{raw}"
+    return _ESCAPES.sub(_unescape, raw)
+
+
+def _rebuilt(environ: Mapping[str, Any]) -> str:
+    """For servers that do not hand over the URI they were sent."""
+    query = environ.get("QUERY_STRING")
+    return quote(environ["PATH_INFO"], safe="/:;=@$&+,!*'()", encoding="latin-1") + (f"?{query}" if query else "")
+
+
+def _unescape(match: re.Match[str]) -> str:
+    escaped = match[0]
+    if escaped == "%":
+        return "%25"  # a stray one is escaped, a good `%25` stays
+    if len(escaped) == 3 and escaped < "%8":
+        character = chr(int(escaped[1:], 16))
+        return escaped if character in _UNSAFE else character
+    text = unquote_to_bytes(escaped.encode("latin-1")).decode("utf-8", "surrogateescape")
+    text = _NOT_IRI.sub(lambda kept: quote(kept[0], errors="surrogateescape"), text)
+    return _BIDI_CONTROLS.sub("", text)

@@ -1,0 +1,1 @@
+"""Who signed a request, and for what: the key ring, the schemes and the verifier."""

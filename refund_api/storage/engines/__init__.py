@@ -1,0 +1,1 @@
+"""The database engines: one module an engine, and what tells them apart."""

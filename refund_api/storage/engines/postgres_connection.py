@@ -1,0 +1,136 @@
+"""A psycopg connection that waits for nothing beyond its deadline: not to be made, not for a statement or a COMMIT.
+
+But for the names of hosts: their look-up is the C library's, which knows no deadline.
+"""
+
+from __future__ import annotations
+
+import math
+import select
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Self, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
+from psycopg.waiting import Ready, Wait
+
+from ...ports import LedgerUnavailable
+
+T = TypeVar("T")
+
+_EVENTS = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN | select.POLLOUT}
+
+
+class _Thread(threading.local):
+    """What this thread connects for: the `end` (time.monotonic) of a transaction, or nothing that ends."""
+
+    end = math.inf
+
+
+_thread = _Thread()
+
+
+@contextmanager
+def connecting_until(end: float) -> Iterator[None]:
+    """Connections that this thread makes meanwhile are there at `end` (time.monotonic), or given up."""
+    _thread.end = end
+    try:
+        yield
+    finally:
+        _thread.end = math.inf
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that cancels what still runs `grace` seconds before its end, and at the end gives up."""
+
+    deadline = math.inf
+    grace = 0.5
+    spent = False  # a cancel was sent: it may yet hit whatever runs next, so the connection must not be used again
+    _warned: str | None = None
+
+    @classmethod
+    def open(cls, *args: Any, **options: Any) -> Self:
+        """psycopg.connect; what is asked of the server before the transaction ends in time as well."""
+        connection = cls.connect(*args, **options)
+        connection.bound(_thread.end)
+        connection.add_notice_handler(connection.note)
+        return connection
+
+    @classmethod
+    def _connect_gen(cls, *args: Any, **options: Any) -> Any:
+        """Of psycopg, woken every 0.1 s; else every address of every host had its own connect_timeout (ADR 0007)."""
+        return _until(_thread.end, super()._connect_gen(*args, **options))
+
+    def bound(self, end: float, grace: float = grace) -> None:
+        """Have ended, either way, at `end` (time.monotonic)."""
+        self.grace = grace
+        self.deadline = end - grace
+
+    def wait(self, gen: PQGen[T], *args: Any, **options: Any) -> T:
+        """psycopg's loop, with an end: 3.2, which we serve too, has no timeout."""
+        if self.deadline == math.inf:
+            return super().wait(gen, *args, **options)
+        poll = select.poll()
+        try:
+            wanted = next(gen)
+            while True:
+                poll.register(self.fileno(), _EVENTS[wanted])
+                found = poll.poll(self._patience())
+                if found:
+                    wanted = gen.send(_ready(found[0][1], wanted))
+                else:
+                    self._give_up()
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _patience(self) -> int:
+        """Milliseconds until the cancellation, or after it until the end."""
+        end = self.deadline + self.grace if self.spent else self.deadline
+        return max(0, math.ceil((end - time.monotonic()) * 1000))
+
+    def _give_up(self) -> None:
+        if self.spent:
+            self.close()
+            raise psycopg.OperationalError("the server answers neither the statement nor its cancellation")
+        self.spent = True
+        with suppress(psycopg.Error):
+            self.cancel_safe(timeout=self.grace / 2)
+
+    def commit(self) -> None:
+        """LedgerUnavailable: done here, but on no standby (01000, "canceling wait for synchronous replication")."""
+        if self.info.transaction_status == TransactionStatus.INERROR:
+            raise psycopg.errors.InFailedSqlTransaction("an error was swallowed: COMMIT would roll back silently")
+        self._warned = None
+        super().commit()
+        if self._warned is not None or self.spent:
+            raise LedgerUnavailable(f"the commit is not durable: {self._warned or 'it was cancelled'}")
+
+    def note(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        """Remember a warning."""
+        if (diagnostic.sqlstate or "").startswith("01"):
+            self._warned = diagnostic.message_primary
+
+
+def _until(end: float, connecting: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+    """The same generator, but for its end."""
+    ready = None
+    try:
+        while True:
+            if time.monotonic() > end:
+                raise psycopg.OperationalError("no server answered in time")
+            ready = yield connecting.send(ready)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def _ready(event: int, wanted: Wait) -> Ready:
+    # A broken connection is ready for all that was asked: libpq then says what happened.
+    readable = Ready.R if event & ~select.POLLOUT else 0
+    writable = Ready.W if event & ~select.POLLIN else 0
+    return Ready((readable | writable) & wanted)

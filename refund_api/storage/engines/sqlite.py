@@ -1,0 +1,172 @@
+"""SQLite: one writer at a time, in the order they came, and every commit on the disk.
+
+It promises durability on one disk, not the loss of the host.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ...ports import LedgerUnavailable
+from ..budget import Budget, Verdict
+from .file_lock import lock_of
+
+WAYS_OUT = "restore it; only where there never was a ledger, make one with `flask --app app db upgrade`"
+_CONNECT_TIMEOUT = 0.3  # seconds, for a lock that is in the way of opening; then the transaction is begun again
+_AGAIN = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def journal(version: tuple[int, ...]) -> tuple[str, str]:
+    """(journal_mode, synchronous). WAL loses committed writes before the WAL-reset fix of SQLite 3.51.3."""
+    fixed = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    return ("wal", "FULL") if fixed else ("delete", "EXTRA")
+
+
+def make_sqlite(url: URL, *, threads: int) -> Engine:
+    """An engine on a file. ValueError: in memory, or in a directory that does not exist."""
+    if not url.database or url.database == ":memory:" or url.query:
+        raise ValueError(f"{url}: the ledger needs a plain file, sqlite:///relative/path or sqlite:////absolute/path")
+    path = Path(url.database).absolute()  # once: the working directory may change
+    if not os.path.isdir(path.parent):
+        raise ValueError(f"{url}: there is no directory {path.parent} that may be entered: {WAYS_OUT}")
+    engine = create_engine(
+        url.set(drivername="sqlite+pysqlite", database=str(path)),
+        pool_size=threads,
+        max_overflow=0,
+        pool_timeout=3,
+        connect_args={"timeout": _CONNECT_TIMEOUT},
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _open)
+    event.listen(engine, "begin", _begin)
+    _watch(engine, path)
+    return engine
+
+
+def make_file(engine: Engine) -> None:
+    """A new, empty database where there is none; nothing else makes one. LedgerUnavailable."""
+    try:
+        os.close(os.open(engine.url.database or "", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660))
+    except OSError as error:
+        raise LedgerUnavailable(f"the database cannot be made: {error}") from error
+
+
+def _watch(engine: Engine, path: Path) -> None:
+    """A connection serves the file it was opened on: never one that a restore has replaced, or that is gone."""
+
+    @event.listens_for(engine, "do_connect")
+    def connect(
+        dialect: object, record: ConnectionPoolEntry, args: object, options: dict[str, Any]
+    ) -> sqlite3.Connection:
+        record.info["file"] = _identity(path)  # before it is opened: replaced in between, it is taken for the older one
+        # rw, not rwc: an empty ledger in the place of a lost one would refund all of it again.
+        driver: sqlite3.Connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, **options)
+        return driver
+
+    @event.listens_for(engine, "checkout")
+    def compare(driver: sqlite3.Connection, record: ConnectionPoolEntry, proxy: object) -> None:
+        if record.info["file"] != _identity(path):
+            raise DisconnectionError("another file has the name now")  # the pool opens it instead
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Of the file that has the name now. LedgerUnavailable."""
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise LedgerUnavailable(f"{path} does not exist: {WAYS_OUT}") from error
+    except OSError as error:
+        raise LedgerUnavailable(f"{path} cannot be reached: {error.strerror}") from error
+    return found.st_dev, found.st_ino
+
+
+def _open(driver: sqlite3.Connection, record: object) -> None:
+    try:
+        _make_durable(driver)
+    except sqlite3.Error:
+        driver.close()
+        raise
+
+
+def _make_durable(driver: sqlite3.Connection) -> None:
+    driver.isolation_level = None  # the module shall not begin transactions of its own
+    mode, synchronous = journal(sqlite3.sqlite_version_info)
+    (found,) = driver.execute(f"PRAGMA journal_mode = {mode}").fetchone()
+    if found != mode:
+        raise sqlite3.OperationalError(f"the journal is {found} and cannot be made {mode}")
+    driver.execute(f"PRAGMA synchronous = {synchronous}")
+    driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    # A deferred transaction that turns to writing fails at once when another wrote meanwhile, busy timeout or not.
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
+    """One writing transaction, alone behind the file lock. LedgerUnavailable: no file, or no lock in its budget."""
+    path = Path(engine.url.database or "")
+    _identity(path)
+    with lock_of(real_path(path)).held(_left(budget, end)):
+        with _transaction(engine, budget, end) as connection:
+            file = connection.connection.info["file"]
+            yield connection
+        if _identity(path) != file:
+            raise LedgerUnavailable(f"{path} was replaced before the commit, which went to the file that had the name")
+
+
+@contextmanager
+def reading(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
+    """One reading transaction, which waits for no writer but for the moment of its commit."""
+    with _transaction(engine, budget, end, reading=True) as connection:
+        yield connection
+
+
+def real_path(path: Path) -> Path:
+    """Where a link leads now: beside that file are its journal and its lock."""
+    return Path(os.path.realpath(path))
+
+
+def _left(budget: Budget, end: float) -> float:
+    """Seconds that a lock may be waited for now."""
+    return max(0.0, min(budget.lock, end - time.monotonic()))
+
+
+@contextmanager
+def _transaction(engine: Engine, budget: Budget, end: float, *, reading: bool = False) -> Iterator[Connection]:
+    with engine.connect().execution_options(reading=reading) as connection:
+        try:
+            _wait_for_locks(connection, budget, end)
+            with connection.begin():
+                yield connection
+                _wait_for_locks(connection, budget, end)  # the COMMIT has what the statements left
+        except DBAPIError as error:
+            if verdict(error) is Verdict.UNAVAILABLE:
+                connection.invalidate()  # opened on a read-only file, it stays so when the file is mended
+            raise
+
+
+def _wait_for_locks(connection: Connection, budget: Budget, end: float) -> None:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.execute(f"PRAGMA busy_timeout = {round(_left(budget, end) * 1000)}")
+
+
+def verdict(error: DBAPIError) -> Verdict:
+    """By the primary result code: full, read only, unreadable or not migrated is unavailable."""
+    if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _AGAIN:
+        return Verdict.AGAIN
+    wrong = isinstance(error.orig, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError))
+    return Verdict.FAULT if wrong else Verdict.UNAVAILABLE

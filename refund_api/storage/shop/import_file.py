@@ -1,0 +1,185 @@
+"""The import file: JSON Lines of orders, checked whole before anything is written.
+
+It is read twice and never held: only the order numbers are, to find repetitions.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from ...domain import Order
+
+MAX_MINOR = 10**15
+"""The most one passenger can have paid."""
+MAX_PASSENGERS = 1000
+"""The most an order can have; with MAX_MINOR the sum for any order fits a BIGINT, and SQLite's sum() knows no more."""
+
+_ORDER_KEYS = ("order_number", "train_date", "state", "currency", "passengers")
+_PASSENGER_KEYS = ("passenger_id", "paid_minor")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_STATE = re.compile(r"[a-z_]{1,16}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedOrder:
+    """A line: its number from 1, the order, and minor units paid by passenger id (lower case)."""
+
+    line: int
+    order: Order
+    paid: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a line (from 1) cannot be imported."""
+
+    line: int
+    reason: str
+
+
+class ImportedOrders:
+    """The orders of a checked file, read anew each time. Iterating raises ValueError at a bad line."""
+
+    def __init__(self, lines: Iterable[str | bytes], count: int) -> None:
+        self._lines = lines
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[ImportedOrder]:
+        for found in _read(self._lines):
+            if isinstance(found, Problem):
+                raise ValueError(f"line {found.line}: {found.reason}")
+            yield found
+
+
+def read_import(lines: Iterable[str | bytes]) -> tuple[ImportedOrders, list[Problem]]:
+    """Check every line. `lines`: a file opened in binary (better) or text, or anything to iterate over."""
+    if iter(lines) is lines and not _rewind(lines):
+        lines = list(lines)
+    count = 0
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for found in _read(lines):
+        if isinstance(found, Problem):
+            problems.append(found)
+        elif found.order.order_number in seen:
+            problems.append(Problem(found.line, f"order_number {found.order.order_number} is on an earlier line too"))
+        else:
+            seen.add(found.order.order_number)
+            count += 1
+    return ImportedOrders(lines, count), problems
+
+
+def _rewind(lines: Any) -> bool:
+    seekable: bool = hasattr(lines, "seekable") and lines.seekable()
+    if seekable:
+        lines.seek(0)
+    return seekable
+
+
+def _read(lines: Iterable[str | bytes]) -> Iterator[ImportedOrder | Problem]:
+    _rewind(lines)
+    for number, line in enumerate(lines, 1):
+        try:
+            text = line.decode("utf-8") if isinstance(line, bytes) else line
+            if number == 1:
+                text = text.removeprefix("\ufeff")
+            if text.strip():
+                yield _read_line(number, text)
+        except UnicodeDecodeError:
+            yield Problem(number, "not UTF-8")
+        except _Bad as bad:
+            yield Problem(number, str(bad))
+
+
+class _Bad(Exception):
+    """The reason a line is refused."""
+
+
+def _read_line(number: int, text: str) -> ImportedOrder:
+    try:
+        value = json.loads(text, object_pairs_hook=_object)
+    except (ValueError, RecursionError):  # too deep is a RecursionError, an integer too long a plain ValueError
+        raise _Bad("not JSON") from None
+    _check_keys("the line", value, _ORDER_KEYS)
+    order = Order(
+        _text("order_number", value, _is_order_number, "not 1 to 64 characters without control characters"),
+        _date(value["train_date"]),
+        _text("state", value, _STATE.fullmatch, "not 1 to 16 of a-z and _"),
+        _text("currency", value, _CURRENCY.fullmatch, "not three capital letters"),
+    )
+    return ImportedOrder(number, order, _read_passengers(value["passengers"]))
+
+
+def _read_passengers(value: object) -> dict[str, int]:
+    if not isinstance(value, list):
+        raise _Bad("passengers: not a list")
+    if len(value) > MAX_PASSENGERS:
+        raise _Bad(f"passengers: {len(value)}, more than {MAX_PASSENGERS}")
+    paid: dict[str, int] = {}
+    for one in value:
+        _check_keys("a passenger", one, _PASSENGER_KEYS)
+        passenger_id = _text("passenger_id", one, _GUID.fullmatch, "not a GUID with hyphens").lower()
+        if passenger_id in paid:
+            raise _Bad(f"passenger_id {passenger_id} is there twice")
+        if type(one["paid_minor"]) is not int or not 0 <= one["paid_minor"] <= MAX_MINOR:
+            raise _Bad(f"paid_minor {_shown(one['paid_minor'])}: not an integer from 0 to {MAX_MINOR}")
+        paid[passenger_id] = one["paid_minor"]
+    return paid
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Bad(f"the key {_shown(name)} is there twice")
+        found[name] = value
+    return found
+
+
+def _check_keys(what: str, value: object, keys: tuple[str, ...]) -> None:
+    if not isinstance(value, dict):
+        raise _Bad(f"{what} is not an object")
+    for key in keys:
+        if key not in value:
+            raise _Bad(f"{key} is missing")
+    for key in value:
+        if key not in keys:
+            raise _Bad(f"unknown key {_shown(key)}")
+
+
+def _text(name: str, value: Mapping[str, Any], fits: Any, otherwise: str) -> str:
+    found = value[name]
+    if not isinstance(found, str) or not fits(found):
+        raise _Bad(f"{name} {_shown(found)}: {otherwise}")
+    return found
+
+
+def _is_order_number(value: str) -> bool:
+    # Cc: control characters, NUL among them. Cs: a lone surrogate, which no database takes.
+    return 1 <= len(value) <= 64 and not any(unicodedata.category(one) in {"Cc", "Cs"} for one in value)
+
+
+def _date(value: object) -> date:
+    # fromisoformat alone takes 20300101 and 2030-W01-1 as well.
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise _Bad(f"train_date {_shown(value)}: not a date YYYY-MM-DD")
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"

@@ -1,0 +1,88 @@
+"""An order as an operator looks at it: passengers, refunds, and whether they were paid out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import BindParameter, Connection, Engine, bindparam, select
+
+from ...domain import Order
+from ..tables import orders, passenger, refund, refund_item, refund_outbox
+from ..unit_of_work import read
+
+_NUMBER: BindParameter[str] = bindparam("order_number")
+_ORDER = select(orders).where(orders.c.order_number == _NUMBER)
+_PASSENGERS = (
+    select(passenger.c.passenger_id, passenger.c.paid_minor, refund_item.c.refund_id)
+    .select_from(passenger.outerjoin(refund_item))
+    .where(passenger.c.order_number == _NUMBER)
+    .order_by(passenger.c.passenger_id)
+)
+_REFUNDS = (
+    select(
+        refund.c.refund_id,
+        refund.c.amount_minor,
+        refund.c.currency,
+        refund.c.reason,
+        refund.c.recorded_at,
+        refund.c.decided_at,
+        refund.c.source,
+        refund.c.kid,
+        refund.c.request_id,
+        refund_outbox.c.state.label("outbox_state"),
+    )
+    .select_from(refund.outerjoin(refund_outbox))
+    .where(refund.c.order_number == _NUMBER)
+    .order_by(refund.c.recorded_at, refund.c.refund_id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PassengerView:
+    """A passenger; `refund_id` is None while not cancelled."""
+
+    passenger_id: str
+    paid_minor: int
+    refund_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundView:
+    """A refund; its number is `refund_id`. `outbox_state`: new, sent or failed."""
+
+    refund_id: str
+    amount_minor: int
+    currency: str
+    reason: str | None
+    recorded_at: datetime
+    decided_at: datetime
+    source: str
+    kid: str
+    request_id: str
+    outbox_state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order with all that hangs on it; times are UTC."""
+
+    order: Order
+    updated_at: datetime
+    passengers: tuple[PassengerView, ...]
+    refunds: tuple[RefundView, ...]
+
+
+def read_order(engine: Engine, order_number: str) -> OrderView | None:
+    """The order, or None. LedgerUnavailable."""
+
+    def look(connection: Connection) -> OrderView | None:
+        key = {"order_number": order_number}
+        row = connection.execute(_ORDER, key).one_or_none()
+        if row is None:
+            return None
+        passengers = tuple(PassengerView(*found) for found in connection.execute(_PASSENGERS, key))
+        refunds = tuple(RefundView(**found) for found in connection.execute(_REFUNDS, key).mappings())
+        return OrderView(Order(*row[:4]), row.updated_at, passengers, refunds)
+
+    return read(engine, look)

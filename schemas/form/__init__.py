@@ -1,0 +1,1 @@
+"""Data contracts as HTML forms: what JQueryMvcFormUrlEncodedFormatter reads."""

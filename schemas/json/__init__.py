@@ -1,0 +1,1 @@
+"""Data contracts as JSON: what Json.NET 11.0.2 reads and writes."""

@@ -1,0 +1,208 @@
+"""The commands `sign` and `quickstart`: what they print is read as a shell and a formatter would."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pytest
+from click import ClickException
+
+from refund_api.cli import quickstart
+from refund_api.cli.curl import FORMATS, curl
+from refund_api.signing.verifier import sign_legacy
+from tests.fakes import ALICE, BOB, ORDER
+from xml_contracts.refund import Terminal, TicketRefundRequest
+from xml_contracts.serializer import DataContractSerializer
+
+from .running import SECRET, Commands, key_ring, order_line
+
+EXAMPLE = ("--random", "12345", "--time-stamp", "20260101000000", "--terminal", "1")
+EXAMPLE_SIGN = "85c35ca7d83b08c5c773b7303e9a2839f0ad1327197a76a2536f5f2202797bb3"
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Commands:
+    commands = Commands(tmp_path, keys=key_ring())
+    commands.succeed("db", "upgrade")
+    commands.succeed("orders", "import", "-", stdin=order_line())
+    return commands
+
+
+def body_of(line: str) -> str:
+    words = shlex.split(line)
+    return words[words.index("--data-raw") + 1]
+
+
+def read_json(line: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(body_of(line))
+    return found
+
+
+def read_xml(line: str) -> TicketRefundRequest:
+    request = DataContractSerializer(TicketRefundRequest).read(body_of(line).encode())
+    assert request is not None
+    return request
+
+
+def read_form(line: str) -> dict[str, str]:
+    return dict(parse_qsl(body_of(line)))
+
+
+ORDER_NUMBER: dict[str, Callable[[str], object]] = {
+    "json": lambda line: read_json(line)["order_number"],
+    "xml": lambda line: read_xml(line).order_number,
+    "form": lambda line: read_form(line)["order_number"],
+}
+
+
+def test_the_example_of_the_real_clients_is_reproduced(commands: Commands) -> None:
+    secret_file = commands.folder / "secret"
+    secret_file.write_text("test-key-0001\n")
+    output = commands.succeed(
+        "sign", "CTT404", "--secret-file", str(secret_file), "--passenger", ALICE, "--format", "all", *EXAMPLE
+    )
+    json_line, xml_line, form_line = output.splitlines()
+    assert read_json(json_line)["sign"] == EXAMPLE_SIGN
+    assert read_xml(xml_line) == TicketRefundRequest(
+        terminal=Terminal.WEBPAGEEnum,
+        time_stamp="20260101000000",
+        random=12345,
+        sign=EXAMPLE_SIGN,
+        order_number="CTT404",
+        refund_passanger_ids=ALICE,
+        refund_reason="Plans changed",
+    )
+    assert read_form(form_line)["sign"] == EXAMPLE_SIGN
+
+
+def test_a_fresh_request_is_signed_for_all_passengers_with_the_first_key(commands: Commands) -> None:
+    members = read_json(commands.succeed("sign", ORDER))
+    assert members["order_number"] == ORDER
+    assert members["refund_passanger_ids"] == f"{ALICE},{BOB}"
+    number, time_stamp = members["random"], members["time_stamp"]
+    assert isinstance(number, int)
+    assert 10_000 <= number < 20_000
+    assert members["sign"] == sign_legacy(SECRET.encode(), random=number, time_stamp=str(time_stamp), terminal=1)
+
+
+def test_passengers_refunded_before_are_left_out(commands: Commands) -> None:
+    commands.refund()
+    assert read_json(commands.succeed("sign", ORDER))["refund_passanger_ids"] == BOB
+
+
+def test_passengers_named_are_taken_as_given(commands: Commands) -> None:
+    output = commands.succeed("sign", "CTT404", "--passenger", ALICE.upper(), "--passenger", BOB)
+    assert read_json(output)["refund_passanger_ids"] == f"{ALICE.upper()},{BOB}"
+
+
+def test_the_url_gets_the_path_of_the_action(commands: Commands) -> None:
+    output = commands.succeed("sign", ORDER, "--url", "https://tickets.example/")
+    assert shlex.split(output)[-1] == "https://tickets.example/api/order/cancel"
+
+
+def test_an_unknown_order_can_be_signed_only_with_passengers_named(commands: Commands) -> None:
+    assert "There is no order CTT404 here. To sign it all the same: --passenger ID" in commands.fail("sign", "CTT404")
+
+
+def test_an_order_with_nobody_left_says_how_to_ask_again(commands: Commands) -> None:
+    line = json.dumps(json.loads(order_line("CTT2")) | {"passengers": []})
+    commands.succeed("orders", "import", "-", stdin=line)
+    assert "CTT2 has no passenger left to cancel. To ask again" in commands.fail("sign", "CTT2")
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (None, "There is no key: set REFUND_API_KEYS_FILE"),
+        ("{", "The key ring cannot be read: "),
+        (key_ring(not_after="2020-01-01T00:00:00Z"), "no active legacy key"),
+    ],
+)
+def test_without_a_usable_key_the_way_out_is_told(commands: Commands, keys: str | None, words: str) -> None:
+    commands.keys = keys
+    assert words in commands.fail("sign", ORDER)
+
+
+def test_an_empty_secret_file_is_refused(commands: Commands) -> None:
+    (commands.folder / "secret").write_text("\n")
+    assert "is empty" in commands.fail("sign", ORDER, "--secret-file", str(commands.folder / "secret"))
+
+
+@pytest.mark.parametrize("value", ["", "2026", "20260230000000", "20260101-00000", "２０２６0101000000"])
+def test_a_time_stamp_must_be_fourteen_digits_of_a_real_time(commands: Commands, value: str) -> None:
+    assert commands.run("sign", ORDER, "--time-stamp", value).exit_code == 2
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_command_is_one_line_of_ascii_that_a_shell_reads_back(name: str) -> None:
+    text = 'it\'s "quoted" $(no) `no` \\ & <b> é改\r\n!'
+    line = curl(name, TicketRefundRequest(Terminal.WEBPAGEEnum, "20260101000000", 1, "s", text), "http://h")
+    assert line.isascii()
+    assert "\n" not in line
+    assert "\r" not in line
+    assert str(ORDER_NUMBER[name](line)).replace("\r\n", "\n") == text.replace("\r\n", "\n")
+
+
+def test_quickstart_prints_one_request_a_format_for_different_orders(tmp_path: Path) -> None:
+    commands = Commands(tmp_path)
+    keys = tmp_path / "instance" / "keys.json"
+    output = commands.succeed("quickstart", "--keys", str(keys), "--url", "http://127.0.0.1:9")
+    lines = [line for line in output.splitlines() if line.startswith("curl ")]
+    numbers = {ORDER_NUMBER[name](line) for name, line in zip(FORMATS, lines, strict=True)}
+    assert len(numbers) == 3
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o600
+    assert json.loads(keys.read_text())["keys"][0]["secret"] not in output
+
+
+def test_quickstart_never_overwrites_a_key(tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    keys.write_text(key_ring())
+    Commands(tmp_path).succeed("quickstart", "--keys", str(keys), "--url", "http://127.0.0.1:9")
+    assert keys.read_text() == key_ring()
+
+
+def test_quickstart_passes_over_orders_that_have_a_refund(tmp_path: Path) -> None:
+    commands = Commands(tmp_path)
+    arguments = ("quickstart", "--keys", str(tmp_path / "keys.json"), "--url", "http://127.0.0.1:9")
+    first = read_json(next(line for line in commands.succeed(*arguments).splitlines() if line.startswith("curl ")))
+    commands.refund(order_number=str(first["order_number"]), passenger_id=str(first["refund_passanger_ids"])[:36])
+    again = read_json(next(line for line in commands.succeed(*arguments).splitlines() if line.startswith("curl ")))
+    assert again["order_number"] != first["order_number"]
+
+
+def test_quickstart_says_when_no_order_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quickstart, "DEFAULT_COUNT", 2)
+    assert "all cancelled" in Commands(tmp_path).fail(
+        "quickstart", "--keys", str(tmp_path / "keys.json"), "--url", "http://127.0.0.1:9"
+    )
+
+
+def test_quickstart_refuses_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        output = Commands(tmp_path).fail("quickstart", "--keys", "keys.json", "--url", f"http://127.0.0.1:{port}")
+    assert output == f"Error: Port {port} is taken; for another one: make run PORT=8001\n"
+
+
+def test_quickstart_names_a_key_ring_it_cannot_read(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_bytes(b"\xff")
+    output = Commands(tmp_path).fail("quickstart", "--keys", str(tmp_path / "keys.json"), "--url", "http://127.0.0.1:9")
+    assert "cannot be read" in output
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:abc", "http://127.0.0.1:99999", "http://127.0.0.1:0", "http://[::1"])
+def test_quickstart_refuses_a_url_without_a_usable_port(url: str) -> None:
+    with pytest.raises(ClickException, match="no port from 1 to 65535"):
+        quickstart.refuse_taken_port(url)
+
+
+def test_quickstart_says_where_it_cannot_make_a_key_ring(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ClickException, match="cannot be made"):
+        quickstart.demo_keys(tmp_path / "file" / "folder" / "keys.json")

@@ -1,0 +1,62 @@
+"""The URI of a 404 is the one .NET prints."""
+
+from __future__ import annotations
+
+import pytest
+
+from refund_api.http.dotnet_uri import requested_uri
+
+
+@pytest.mark.parametrize(
+    ("raw", "printed"),
+    [
+        ("/", "/"),
+        ("/x?", "/x?"),
+        ("/a%20b?c=%20d+e", "/a b?c= d+e"),
+        ("/canc%65l%2Ejson%7e", "/cancel.json~"),
+        ("/%E5%8F%96?%e5%8f%96", "/\u53d6?\u53d6"),
+        ("/\xe5\x8f\x96", "/\u53d6"),
+        ("/%F0%9F%98%80%CC%81%C2%A0", "/\U0001f600\u0301\u00a0"),
+        # Reserved and unsafe characters stay escaped, spelled as they were.
+        ("/%25%23%3F%2f%3b%40%26%2B%2C%24%3D%5c", "/%25%23%3F%2f%3b%40%26%2B%2C%24%3D%5c"),
+        ("/%00%1f%7F%0A", "/%00%1f%7F%0A"),
+        ("/%3A%21%28%29%2A%27%22%3C%3E%5B%5D%5E%60%7B%7C%7D", "/:!()*'\"<>[]^`{|}"),
+        ("/<b>'&+=;", "/<b>'&+=;"),
+        # A stray percent sign is escaped.
+        ("/%zz%4%", "/%25zz%254%25"),
+        ("/%%41", "/%25A"),
+        # What is no UTF-8 stays escaped, in capitals.
+        ("/%ff%e4%b8", "/%FF%E4%B8"),
+        ("/%FF%E4%B8x%E4%B8%AD%80", "/%FF%E4%B8x\u4e2d%80"),
+        ("/%ed%a0%80%c0%af%f8%88%80%80%80", "/%ED%A0%80%C0%AF%F8%88%80%80%80"),
+        # So do the characters that an IRI may not have; marks of direction vanish.
+        ("/%c2%80%ee%80%80%ef%b7%90%ef%bf%bd%f0%9f%bf%bf", "/%C2%80%EE%80%80%EF%B7%90%EF%BF%BD%F0%9F%BF%BF"),
+        ("/%f3%a0%80%80%f3%a1%80%80%f4%8f%bf%bd", "/%F3%A0%80%80\U000e1000%F4%8F%BF%BD"),
+        ("/a%e2%80%8eb%e2%80%aec", "/abc"),
+    ],
+)
+def test_a_uri_is_unescaped_as_dotnet_prints_it(raw: str, printed: str) -> None:
+    environ = {"RAW_URI": raw, "wsgi.url_scheme": "http", "HTTP_HOST": "localhost"}
+    assert requested_uri(environ) == f"http://localhost{printed}"
+
+
+def test_a_uri_has_the_scheme_and_host_that_were_asked() -> None:
+    environ = {"REQUEST_URI": "/x", "wsgi.url_scheme": "https", "HTTP_HOST": "api.example:8443"}
+    assert requested_uri(environ) == "https://api.example:8443/x"
+
+
+def test_an_absolute_request_target_is_the_uri() -> None:
+    environ = {"RAW_URI": "http://elsewhere/x%20y", "wsgi.url_scheme": "https", "HTTP_HOST": "localhost"}
+    assert requested_uri(environ) == "http://elsewhere/x y"
+
+
+def test_a_server_that_keeps_no_uri_has_one_made_from_its_parts() -> None:
+    environ = {
+        "wsgi.url_scheme": "http",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "8000",
+        "PATH_INFO": "/a b%/\xe5\x8f\x96",
+        "QUERY_STRING": "q=%41",
+    }
+    assert requested_uri(environ) == "http://127.0.0.1:8000/a b%25/\u53d6?q=A"
+    assert requested_uri(environ | {"QUERY_STRING": ""}) == "http://127.0.0.1:8000/a b%25/\u53d6"
