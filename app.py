@@ -10,13 +10,15 @@ from functools import cache, partial
 from flask import Flask
 
 from refund_api import cli
+from refund_api.cancel import PATH
 from refund_api.cancel.handler import CancelOrder, count_nothing
 from refund_api.http.blueprint import current_origin, make_blueprint
 from refund_api.http.formatters import FORMATTERS
 from refund_api.http.media import Bound
 from refund_api.ports import Clock
 from refund_api.settings import Settings
-from refund_api.signing.verifier import KeyRing, Verifier
+from refund_api.signing.keys import KeyRing
+from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.ledger import utc_now
 from refund_api.storage.unit_of_work import SqlUnitOfWork
@@ -64,7 +66,7 @@ def make_handler(settings: Settings, *, clock: Clock = utc_now, count: Count = c
     ring = KeyRing.from_json(settings.keys) if settings.keys else KeyRing()
     return CancelOrder(
         unit_of_work=SqlUnitOfWork(engine),
-        verifier=Verifier(ring, timedelta(seconds=settings.tolerance_seconds), settings.legacy_sign),
+        verifier=Verifier(ring, timedelta(seconds=settings.tolerance_seconds), PATH, settings.signature_schemes),
         clock=clock,
         origin=current_origin,
         enforce_nonce=settings.legacy_nonce_enforced,

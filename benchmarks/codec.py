@@ -22,9 +22,12 @@ from lxml import etree
 from app import create_app
 from benchmarks import peers
 from benchmarks.measure import Goal, medians
+from refund_api.cancel import PATH
 from refund_api.http.formatters import FORM, JSON
 from refund_api.http.media import Bound
-from refund_api.signing.verifier import Key, KeyRing, Verifier, sign_legacy
+from refund_api.signing.keys import Key, KeyRing
+from refund_api.signing.legacy import sign_legacy
+from refund_api.signing.verifier import Verifier
 from xml_contracts import DataContractSerializer
 from xml_contracts.refund import ApiResult, Terminal, TicketRefundRequest
 
@@ -122,7 +125,7 @@ def bench_json_read() -> tuple[dict[str, float], list[Goal]]:
 
 
 def bench_wsgi() -> tuple[dict[str, float], list[Goal]]:
-    verifier = Verifier(KeyRing((Key("bench", "legacy", SECRET),)), timedelta(seconds=300))
+    verifier = Verifier(KeyRing((Key("bench", "legacy", SECRET),)), timedelta(seconds=300), PATH)
 
     def handler(bound: Bound[TicketRefundRequest]) -> ApiResult:
         assert bound.value is not None

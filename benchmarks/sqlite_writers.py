@@ -25,10 +25,13 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from benchmarks.measure import Goal
+from refund_api.cancel import PATH
 from refund_api.cancel.handler import CancelOrder
 from refund_api.http.media import Bound
 from refund_api.ports import LedgerUnavailable, Origin
-from refund_api.signing.verifier import Key, KeyRing, Verifier, sign_legacy
+from refund_api.signing.keys import Key, KeyRing
+from refund_api.signing.legacy import sign_legacy
+from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines import sqlite
 from refund_api.storage.engines.file_lock import FileLock
 from refund_api.storage.engines.urls import make_engine
@@ -141,7 +144,7 @@ def order_number(writer: int, turn: int) -> str:
 def cancel_until_the_end(task: Task) -> tuple[list[float], int]:
     """Seconds of each cancellation, answered with a number, and how many were not answered."""
     set_up(task.arm)
-    verifier = Verifier(KeyRing((Key("bench", "legacy", SECRET),)), timedelta(seconds=300))
+    verifier = Verifier(KeyRing((Key("bench", "legacy", SECRET),)), timedelta(seconds=300), PATH)
     engine = make_engine(task.url, threads=1)
     handler = CancelOrder(SqlUnitOfWork(engine), verifier, lambda: NOW, lambda: Origin("127.0.0.1", "bench"))
     times: list[float] = []

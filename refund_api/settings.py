@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from .signing.verifier import Key, KeyRing, KeyRingError
+from .signing.keys import Key, KeyRing, KeyRingError
+from .signing.schemes import SCHEMES
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,11 @@ class Settings:
         if problems:
             raise SettingsError("\n".join(problems))
         return cls(**values)
+
+    @property
+    def signature_schemes(self) -> frozenset[str]:
+        """The names of the signature schemes that are switched on."""
+        return frozenset(SCHEMES) - (frozenset() if self.legacy_sign else {"legacy"})
 
     def for_serving(self) -> Settings:
         """The same settings; SettingsError when no request could be verified, or anyone could sign."""

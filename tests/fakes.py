@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from refund_api.domain import BOOKED, CANCELLED, CHINA, Nonce, Order, Refund
 from refund_api.ports import Ledger, LedgerUnavailable, Origin
-from refund_api.signing.verifier import sign_legacy
+from refund_api.signing.legacy import sign_legacy
 from xml_contracts.refund import Terminal, TicketRefundRequest
 
 T = TypeVar("T")

@@ -12,14 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Final
 
 from xml_contracts.refund import ApiResult, TicketRefundRequest
 
 from ..domain import Cancellation, Refund, Refusal, judge
 from ..http.media import Bound
 from ..ports import Clock, Ledger, Origin, UnitOfWork
-from ..signing.verifier import SignatureRejected, Verified, Verifier
+from ..signing.verifier import Cause, SignatureRejected, Verified, Verifier
 from .shape import MISSING, Problem, binding_problems, read_cancellation, shape_problems
 
 log = logging.getLogger(__name__)
@@ -47,8 +46,6 @@ _REFUSALS = {
     Refusal.DEPARTS_WITHIN_30_DAYS: ApiResult(Code.DEPARTS_WITHIN_30_DAYS, "Departs within 30 days"),
 }
 
-NONCE_CONFLICT: Final = "nonce used for something else"
-
 
 def count_nothing(event: str, label: str) -> None:
     """Where nobody asks for figures."""
@@ -59,7 +56,7 @@ class CancelOrder:
     """The handler, `Bound -> ApiResult`, with what it needs from outside.
 
     `enforce_nonce` False lets a nonce that was used for something else pass, and logs it. `count` gets (event, label)
-    for metrics: ("signature_rejected", cause), NONCE_CONFLICT among the causes; ("nonce_conflict", "observed").
+    for metrics: ("signature_rejected", the value of a Cause); ("nonce_conflict", "observed").
     """
 
     unit_of_work: UnitOfWork
@@ -83,11 +80,11 @@ class CancelOrder:
             cancellation = read_cancellation(request)
             result, conflict = self.unit_of_work.run(lambda ledger: self._cancel(ledger, cancellation, verified, now))
         except SignatureRejected as rejected:
-            log.warning("signature rejected: %s", rejected.cause)
-            self.count("signature_rejected", rejected.cause)
+            log.warning("signature rejected: %s", rejected.cause.value)
+            self.count("signature_rejected", rejected.cause.value)
             return _SIGNATURE_REJECTED
         if conflict:
-            log.warning("%s: observed, not enforced", NONCE_CONFLICT)
+            log.warning("%s: observed, not enforced", Cause.NONCE_TAKEN.value)
             self.count("nonce_conflict", "observed")
         return result
 
@@ -100,7 +97,7 @@ class CancelOrder:
         """
         conflict = verified.nonce is not None and not ledger.claim_nonce(verified.nonce, cancellation.order_number)
         if conflict and self.enforce_nonce:
-            raise SignatureRejected(NONCE_CONFLICT)
+            raise SignatureRejected(Cause.NONCE_TAKEN, clock_difference=None)
         return self._decide(ledger, cancellation, verified.kid, now), conflict
 
     def _decide(self, ledger: Ledger, cancellation: Cancellation, kid: str, now: datetime) -> ApiResult:

@@ -13,7 +13,7 @@ from xml_contracts.refund import Terminal, TicketRefundRequest
 
 from ..domain import Cancellation
 from ..http.media import Bound
-from ..signing.verifier import read_time_stamp
+from ..signing.time_stamp import read_time_stamp
 
 MAX_ORDER_NUMBER: Final = 64
 MAX_REASON: Final = 500

@@ -15,7 +15,7 @@ from xml_contracts.contract import contract_of
 from xml_contracts.refund import TicketRefundRequest
 from xml_contracts.serializer import DataContractSerializer
 
-PATH: Final = "/api/order/cancel"
+from ..cancel import PATH
 
 
 def _members(request: TicketRefundRequest) -> dict[str, Any]:

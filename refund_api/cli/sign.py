@@ -11,7 +11,9 @@ from flask.cli import with_appcontext
 
 from xml_contracts.refund import Terminal, TicketRefundRequest
 
-from ..signing.verifier import LEGACY, TIME_STAMP_FORMAT, KeyRing, KeyRingError, read_time_stamp, sign_legacy
+from ..signing.keys import KeyRing, KeyRingError
+from ..signing.legacy import sign_legacy
+from ..signing.time_stamp import TIME_STAMP_FORMAT, read_time_stamp
 from ..storage.shop.order_view import read_order
 from .curl import FORMATS, curl
 from .session import open_engine, settings, utf8
@@ -55,7 +57,7 @@ def signing_secret(keys: str, terminal: Terminal) -> bytes:
         raise click.ClickException(f"The key ring cannot be read: {error}") from None
     now = datetime.now(UTC)
     for key in ring.keys:
-        if key.scheme == LEGACY and key.serves(int(terminal), now):
+        if key.scheme == "legacy" and key.serves(int(terminal), now):
             return key.secret
     raise click.ClickException("The key ring has no active legacy key for this terminal; name one: --secret-file FILE")
 

@@ -1,1 +1,1 @@
-"""Who signed a request, and for what: the key ring, the schemes and the verifier."""
+"""Who signed a request: key ring, schemes, canonical bytes, verifier."""

@@ -66,7 +66,7 @@ def test_every_setting_of_the_ledger_reaches_the_handler(tmp_path: Path) -> None
         }
     )
     handler = make_handler(settings)
-    assert (handler.verifier.legacy, handler.enforce_nonce) == (False, False)
+    assert (handler.verifier.schemes, handler.enforce_nonce) == (frozenset(), False)
     assert handler.verifier.tolerance == timedelta(seconds=77)
     unit_of_work = handler.unit_of_work
     assert isinstance(unit_of_work, SqlUnitOfWork)

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from refund_api.domain import Cancellation, Nonce
-from refund_api.signing.verifier import Key, KeyRing, Verifier
+from refund_api.signing.keys import Key, KeyRing
+from refund_api.signing.verifier import Verifier
 from tests.fakes import ALICE, BOB, NOW, ORDER, SECRET, STRANGER, signed
 from xml_contracts.refund import Terminal, TicketRefundRequest
 
-VERIFIER = Verifier(KeyRing((Key("web", "legacy", SECRET),)), timedelta(seconds=300))
+VERIFIER = Verifier(KeyRing((Key("web", "legacy", SECRET),)), timedelta(seconds=300), "/api/order/cancel")
 NONCE = "bc02c7b8189f38735bd81ba2a9877d6e0b1620cf791944b3239e7579f989d0ca"
 FINGERPRINT = "434ab5090f0b2cbf613cb1d7444c436512ead4c06a3b60d170456b19fd4d0fa3"
 TWO_LINES = "d06d4918b125bba972508a6705c74177114ea91707d723c213211bc062cdb977"

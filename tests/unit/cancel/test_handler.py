@@ -7,11 +7,13 @@ from datetime import timedelta
 
 import pytest
 
+from refund_api.cancel import PATH
 from refund_api.cancel.handler import CancelOrder
 from refund_api.domain import CANCELLED
 from refund_api.http.media import Bound
 from refund_api.ports import LedgerUnavailable
-from refund_api.signing.verifier import Key, KeyRing, Verifier
+from refund_api.signing.keys import Key, KeyRing
+from refund_api.signing.verifier import Verifier
 from tests.fakes import (
     ALICE,
     BOB,
@@ -32,7 +34,7 @@ RING = KeyRing((Key("web", "legacy", SECRET),))
 
 
 def handler(unit_of_work: FakeUnitOfWork, *, enforce_nonce: bool = True) -> CancelOrder:
-    return CancelOrder(unit_of_work, Verifier(RING, timedelta(seconds=300)), lambda: NOW, origin, enforce_nonce)
+    return CancelOrder(unit_of_work, Verifier(RING, timedelta(seconds=300), PATH), lambda: NOW, origin, enforce_nonce)
 
 
 @pytest.fixture
@@ -63,7 +65,9 @@ def test_currency_and_time_of_the_decision_are_those_of_the_order_and_of_the_req
     orders = unit_of_work.ledger.orders
     orders[ORDER] = replace(orders[ORDER], currency="USD")
     times = iter([NOW, NOW + timedelta(seconds=9)])
-    CancelOrder(unit_of_work, Verifier(RING, timedelta(seconds=300)), lambda: next(times), origin)(Bound(signed()))
+    CancelOrder(unit_of_work, Verifier(RING, timedelta(seconds=300), PATH), lambda: next(times), origin)(
+        Bound(signed())
+    )
     (refund,) = unit_of_work.ledger.refunds
     assert (refund.currency, refund.decided_at) == ("USD", NOW)
 

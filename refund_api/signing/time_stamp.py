@@ -1,0 +1,21 @@
+"""The member `time_stamp`: 14 digits, `yyyyMMddHHmmss`, UTC."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+TIME_STAMP_FORMAT: Final = "%Y%m%d%H%M%S"
+"""For strftime; `read_time_stamp` reads."""
+
+_TIME_STAMP = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})")
+
+
+def read_time_stamp(text: str) -> datetime:
+    """An aware time; ValueError. Not strptime, which takes 13 digits, or wide ones, for a time."""
+    match = _TIME_STAMP.fullmatch(text)
+    if match is None:
+        raise ValueError("not 14 digits")
+    year, month, day, hour, minute, second = map(int, match.groups())
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
