@@ -15,12 +15,11 @@ from refund_api.cancel.handler import CancelOrder, count_nothing
 from refund_api.http.blueprint import current_origin, make_blueprint
 from refund_api.http.formatters import FORMATTERS
 from refund_api.http.media import Bound
-from refund_api.ports import Clock
+from refund_api.ports import Clock, utc_now
 from refund_api.settings import Settings
 from refund_api.signing.keys import KeyRing
 from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
-from refund_api.storage.ledger import utc_now
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from xml_contracts.refund import ApiResult, TicketRefundRequest
 

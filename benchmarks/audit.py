@@ -26,7 +26,7 @@ from refund_api.storage.audit import Report, audit
 from refund_api.storage.budget import Budget
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
-from refund_api.storage.unit_of_work import write
+from refund_api.storage.transaction import run_writing
 from tests.chaos.report import progress
 from tests.postgres import execute, own_server
 
@@ -134,7 +134,7 @@ def fill(name: str, url: str, orders: int) -> None:
     upgrade(engine)
     for what, statement in _FILL.items():
         progress(f"{name}: filling in {what}, for {orders} orders")
-        write(engine, partial(_insert, statement, orders), _FILLING)
+        run_writing(engine, partial(_insert, statement, orders), _FILLING)
     engine.dispose()
 
 

@@ -37,7 +37,8 @@ from refund_api.storage.engines.file_lock import FileLock
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
 from refund_api.storage.tables import orders, passenger
-from refund_api.storage.unit_of_work import SqlUnitOfWork, write
+from refund_api.storage.transaction import run_writing
+from refund_api.storage.unit_of_work import SqlUnitOfWork
 from xml_contracts.refund import Terminal, TicketRefundRequest
 
 WRITERS = 4
@@ -129,11 +130,11 @@ def book(url: str, many: int) -> None:
     order = {"train_date": date(2027, 6, 1), "state": "booked", "currency": "CNY", "updated_at": NOW}
     engine = make_engine(url, threads=1)
     upgrade(engine)
-    write(
+    run_writing(
         engine, lambda connection: connection.execute(insert(orders), [{"order_number": n, **order} for n in numbers])
     )
     rows = [{"order_number": n, "passenger_id": one, "paid_minor": 55350} for n in numbers for one in PASSENGERS]
-    write(engine, lambda connection: connection.execute(insert(passenger), rows))
+    run_writing(engine, lambda connection: connection.execute(insert(passenger), rows))
     engine.dispose()
 
 

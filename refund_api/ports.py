@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from .domain import Nonce, Order, Refund
@@ -13,6 +13,11 @@ T = TypeVar("T")
 
 Clock = Callable[[], datetime]
 """The time now, aware, UTC."""
+
+
+def utc_now() -> datetime:
+    """The Clock of the service: the system's."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

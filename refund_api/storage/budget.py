@@ -15,6 +15,10 @@ class Budget:
     whole: float = 8.0
 
 
+DEFAULT_BUDGET = Budget()
+"""A request of a client has this."""
+
+
 class Verdict(Enum):
     """What to do after a database error."""
 

@@ -6,13 +6,12 @@ The statements are built once; what a request adds is parameters.
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from datetime import UTC, datetime
 
 from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..domain import CANCELLED, Nonce, Order, Refund
-from ..ports import Clock
+from ..ports import Clock, utc_now
 from .tables import orders, passenger, refund, refund_item, refund_outbox, request_nonce
 
 _ORDER: BindParameter[str] = bindparam("order_number")
@@ -41,11 +40,6 @@ _SET_STATE = (
     .where(orders.c.order_number == bindparam("this_order"))
     .values(state=bindparam("state"), updated_at=bindparam("updated_at"))
 )
-
-
-def utc_now() -> datetime:
-    """The time now, aware, UTC."""
-    return datetime.now(UTC)
 
 
 class SqlLedger:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, Integer, bindparam, delete, select
 
 from .tables import request_nonce
-from .unit_of_work import write
+from .transaction import run_writing
 
 _EXPIRED = (
     select(request_nonce.c.nonce)
@@ -25,6 +25,6 @@ def purge_nonces(engine: Engine, now: datetime, batch: int = 1000) -> int:
         return connection.execute(_PURGE, {"now": now, "batch": batch}).rowcount
 
     purged = 0
-    while deleted := write(engine, purge):
+    while deleted := run_writing(engine, purge):
         purged += deleted
     return purged

@@ -21,7 +21,7 @@ from .budget import Budget
 from .engines.file_lock import lock_of
 from .engines.sqlite import WAYS_OUT, make_file, real_path
 from .tables import metadata, orders, passenger, refund, refund_item, refund_outbox, request_nonce
-from .unit_of_work import read, write
+from .transaction import run_reading, run_writing
 
 _UPGRADING = Budget(statement=3600, whole=3600)
 _CHECKING = Budget(lock=1, statement=2, whole=2)
@@ -66,7 +66,7 @@ def upgrade(engine: Engine) -> str | None:
     if _reached(before):
         return before
     try:
-        write(engine, lambda connection: command.upgrade(alembic_config(connection), "head"), _UPGRADING)
+        run_writing(engine, lambda connection: command.upgrade(alembic_config(connection), "head"), _UPGRADING)
     except (DBAPIError, CommandError):
         if not _reached(current(engine)):  # else another upgrade was faster, and its tables were in the way of ours
             raise
@@ -80,7 +80,7 @@ def _reached(found: str | None) -> bool:
 
 def current(engine: Engine) -> str | None:
     """The revision of the database; None before the first upgrade. LedgerUnavailable."""
-    return read(engine, _revision)
+    return run_reading(engine, _revision)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -93,7 +93,7 @@ def _revision(connection: Connection) -> str | None:
 def check(engine: Engine) -> list[str]:
     """What keeps the service from working on this database, a sentence each; empty when nothing does."""
     try:
-        return read(engine, lambda connection: [*_writable(connection), *_migrated(connection)], _CHECKING)
+        return run_reading(engine, lambda connection: [*_writable(connection), *_migrated(connection)], _CHECKING)
     except LedgerUnavailable as error:
         return [f"the database cannot be used: {error}"]
 

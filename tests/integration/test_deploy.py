@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from refund_api.storage import schema
 from refund_api.storage.budget import Budget
-from refund_api.storage.unit_of_work import write
+from refund_api.storage.transaction import run_writing
 
 from .service import assert_try_again_in_every_format, problem_of, service
 from .storage.given import ALICE, BOB, book, violations
@@ -62,7 +62,7 @@ def upgrade_with(versions: Path, engine: Engine) -> None:
         config.set_main_option("version_locations", f"{ours}:{versions}")
         command.upgrade(config, "head")
 
-    write(engine, work, Budget(statement=60, whole=60))
+    run_writing(engine, work, Budget(statement=60, whole=60))
 
 
 def test_old_code_serves_during_and_after_an_expanding_migration(database: str, next_release: Path) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from app import create_app, make_handler
+from refund_api.ports import utc_now
 from refund_api.settings import Settings, SettingsError
 from refund_api.storage.budget import Budget
 from refund_api.storage.engines.urls import make_engine
-from refund_api.storage.ledger import utc_now
 from refund_api.storage.schema import upgrade
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.fakes import SECRET, signed

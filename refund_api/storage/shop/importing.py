@@ -17,12 +17,11 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Engine, bindparam, insert, select, update
 
 from ...domain import Order
-from ...ports import Clock
+from ...ports import Clock, utc_now
 from ..budget import Budget
-from ..ledger import utc_now
 from ..tables import orders as orders_table
 from ..tables import passenger, refund
-from ..unit_of_work import write
+from ..transaction import run_writing
 from .import_file import MAX_PASSENGERS, ImportedOrder, ImportedOrders, Problem, read_import
 
 __all__ = ["Conflict", "ImportResult", "ImportedOrder", "ImportedOrders", "Problem", "import_orders", "read_import"]
@@ -84,7 +83,7 @@ def import_orders(
     result = ImportResult()
     done = 0
     for batch in _batches(orders):
-        result.add(write(engine, partial(_write_batch, batch, clock()), _BUDGET))
+        result.add(run_writing(engine, partial(_write_batch, batch, clock()), _BUDGET))
         done += len(batch)
         progress(done)
     return result

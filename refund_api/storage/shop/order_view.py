@@ -9,7 +9,7 @@ from sqlalchemy import BindParameter, Connection, Engine, bindparam, select
 
 from ...domain import Order
 from ..tables import orders, passenger, refund, refund_item, refund_outbox
-from ..unit_of_work import read
+from ..transaction import run_reading
 
 _NUMBER: BindParameter[str] = bindparam("order_number")
 _ORDER = select(orders).where(orders.c.order_number == _NUMBER)
@@ -85,4 +85,4 @@ def read_order(engine: Engine, order_number: str) -> OrderView | None:
         refunds = tuple(RefundView(**found) for found in connection.execute(_REFUNDS, key).mappings())
         return OrderView(Order(*row[:4]), row.updated_at, passengers, refunds)
 
-    return read(engine, look)
+    return run_reading(engine, look)

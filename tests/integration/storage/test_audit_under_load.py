@@ -21,7 +21,8 @@ from refund_api.domain import BOOKED
 from refund_api.storage.audit import audit
 from refund_api.storage.schema import upgrade
 from refund_api.storage.tables import orders, passenger, refund
-from refund_api.storage.unit_of_work import SqlUnitOfWork, read, write
+from refund_api.storage.transaction import run_reading, run_writing
+from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import fresh_database
 from tests.replication import Pair, nodes
 
@@ -40,7 +41,7 @@ def under_load(engine: Engine) -> Iterator[None]:
     def book_and_cancel(writer: int) -> None:
         for turn in itertools.count():
             number = f"load {writer} {turn}"
-            write(engine, partial(book_all, number=number))
+            run_writing(engine, partial(book_all, number=number))
             for one in (ALICE, BOB):
                 SqlUnitOfWork(engine).run(partial(cancel, passengers=[one], order_number=number))
                 if done.is_set():
@@ -66,7 +67,7 @@ def under_load(engine: Engine) -> Iterator[None]:
 
 def refunds(engine: Engine) -> int:
     """How many there are; asking takes no turn from a writer, as given.count does on SQLite."""
-    return read(engine, lambda connection: connection.scalar(select(func.count()).select_from(refund)) or 0)
+    return run_reading(engine, lambda connection: connection.scalar(select(func.count()).select_from(refund)) or 0)
 
 
 def wait_for_refunds(engine: Engine, wanted: int) -> None:

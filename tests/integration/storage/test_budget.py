@@ -11,11 +11,12 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from refund_api.ports import Ledger
-from refund_api.storage import schema, unit_of_work
+from refund_api.storage import schema, transaction
 from refund_api.storage.budget import Budget
 from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.shop import importing
-from refund_api.storage.unit_of_work import SqlUnitOfWork, read, write
+from refund_api.storage.transaction import run_reading, run_writing
+from refund_api.storage.unit_of_work import SqlUnitOfWork
 
 SETTINGS = text(
     "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'),"
@@ -44,15 +45,15 @@ def test_a_transaction_runs_with_the_default_times_unless_it_is_given_others(pos
         return settings(ledger._connection)
 
     found = [SqlUnitOfWork(postgres_engine).run(of_the_ledger)]
-    found += [run(postgres_engine, settings) for run in (write, read)]
+    found += [run(postgres_engine, settings) for run in (run_writing, run_reading)]
     assert found == [("3s", "5s", "8s")] * 3
-    assert write(postgres_engine, settings, Budget(lock=1, statement=2, whole=4)) == ("1s", "2s", "4s")
+    assert run_writing(postgres_engine, settings, Budget(lock=1, statement=2, whole=4)) == ("1s", "2s", "4s")
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 3, 5, 8, 20, 100_000])
 def test_a_pause_is_anything_up_to_twice_the_last_and_never_more_than_half_a_second(attempt: int) -> None:
     longest = 0.005 * 2 ** (attempt - 1) if attempt < 8 else 0.5
-    found = [unit_of_work._pause(attempt) for _ in range(500)]
+    found = [transaction._pause(attempt) for _ in range(500)]
     assert 0 <= min(found) < longest / 10
     assert longest * 0.9 < max(found) <= longest
     assert len(set(found)) > 400
@@ -75,8 +76,8 @@ def test_an_attempt_that_failed_is_followed_by_its_pause(
         busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
         raise DBAPIError("SELECT 1", {}, busy)
 
-    monkeypatch.setattr(unit_of_work, "_pause", pause)
+    monkeypatch.setattr(transaction, "_pause", pause)
     began = time.monotonic()
-    assert write(sqlite_engine, work) == "done"
+    assert run_writing(sqlite_engine, work) == "done"
     assert asked == [1, 2]
     assert time.monotonic() - began >= 0.4

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, Table, func, insert, literal, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from refund_api.domain import Order
-from refund_api.storage.ledger import SqlLedger, utc_now
+from refund_api.ports import utc_now
+from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.tables import (
     UtcTime,
     orders,
@@ -21,7 +22,8 @@ from refund_api.storage.tables import (
     refund_outbox,
     request_nonce,
 )
-from refund_api.storage.unit_of_work import SqlUnitOfWork, write
+from refund_api.storage.transaction import run_writing
+from refund_api.storage.unit_of_work import SqlUnitOfWork
 
 from .given import ALICE, BOB, NOW, ORDER, a_nonce, a_refund, book, count
 
@@ -97,7 +99,7 @@ def test_paid_tells_every_passenger_of_the_order_and_nobody_else(engine: Engine)
 
 def test_the_primary_key_stops_a_double_refund_when_nothing_is_locked_or_judged(engine: Engine) -> None:
     book(engine)
-    write(engine, lambda connection: SqlLedger(connection).record(a_refund([ALICE]), closes_order=False))
+    run_writing(engine, lambda connection: SqlLedger(connection).record(a_refund([ALICE]), closes_order=False))
     with pytest.raises(IntegrityError), engine.begin() as connection:
         SqlLedger(connection).record(a_refund([ALICE, BOB]), closes_order=False)
     assert (count(engine, refund), count(engine, refund_item), count(engine, refund_outbox)) == (1, 1, 1)
@@ -105,7 +107,7 @@ def test_the_primary_key_stops_a_double_refund_when_nothing_is_locked_or_judged(
 
 def test_an_equal_set_is_recorded_once_even_under_a_new_number(engine: Engine) -> None:
     book(engine)
-    write(engine, lambda connection: SqlLedger(connection).record(a_refund([ALICE]), closes_order=False))
+    run_writing(engine, lambda connection: SqlLedger(connection).record(a_refund([ALICE]), closes_order=False))
     other_item = replace(a_refund([BOB]), set_hash=a_refund([ALICE]).set_hash)
     with pytest.raises(IntegrityError), engine.begin() as connection:
         SqlLedger(connection).record(other_item, closes_order=False)
@@ -142,7 +144,7 @@ def test_the_constraints_hold_on_both_engines(engine: Engine, table: Table, row:
 
 def test_a_refund_is_in_the_outbox_once_whatever_its_state(engine: Engine) -> None:
     book(engine)
-    write(engine, lambda connection: SqlLedger(connection).record(a_refund(), closes_order=False))
+    run_writing(engine, lambda connection: SqlLedger(connection).record(a_refund(), closes_order=False))
     with engine.connect() as connection:
         row = dict(connection.execute(select(refund_outbox)).mappings().one())
     with pytest.raises(IntegrityError), engine.begin() as connection:
@@ -151,7 +153,7 @@ def test_a_refund_is_in_the_outbox_once_whatever_its_state(engine: Engine) -> No
 
 def test_an_outbox_state_is_new_sent_or_failed(engine: Engine) -> None:
     book(engine)
-    write(engine, lambda connection: SqlLedger(connection).record(a_refund(), closes_order=False))
+    run_writing(engine, lambda connection: SqlLedger(connection).record(a_refund(), closes_order=False))
     with pytest.raises(IntegrityError), engine.begin() as connection:
         connection.execute(refund_outbox.update().values(state="lost"))
 
@@ -194,7 +196,7 @@ def test_times_come_back_aware_in_utc_to_the_microsecond_whatever_zone_they_had(
     china = NOW.astimezone(timezone(timedelta(hours=8)))
     new = replace(a_refund(), decided_at=china)
     book(engine)
-    write(engine, lambda connection: SqlLedger(connection).record(new, closes_order=False))
+    run_writing(engine, lambda connection: SqlLedger(connection).record(new, closes_order=False))
     with engine.connect() as connection:
         found = connection.scalar(select(refund.c.decided_at))
         earlier = connection.scalar(select(func.count()).where(refund.c.decided_at < china))
@@ -224,6 +226,6 @@ def test_the_clock_of_the_ledger_is_aware_and_utc() -> None:
 def test_amounts_have_room_for_a_bigint(engine: Engine) -> None:
     book(engine)
     rich = replace(a_refund(), items={ALICE: 2**63 - 1})
-    write(engine, lambda connection: SqlLedger(connection).record(rich, closes_order=False))
+    run_writing(engine, lambda connection: SqlLedger(connection).record(rich, closes_order=False))
     with engine.connect() as connection:
         assert connection.scalar(select(refund.c.amount_minor)) == 2**63 - 1

@@ -14,7 +14,8 @@ from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.storage.budget import Budget
 from refund_api.storage.engines.postgres_connection import BoundedConnection
 from refund_api.storage.tables import refund, request_nonce
-from refund_api.storage.unit_of_work import SqlUnitOfWork, write
+from refund_api.storage.transaction import run_writing
+from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute
 
 from .given import (
@@ -95,7 +96,7 @@ def test_a_role_may_wait_for_more_than_the_ledger_asks(own_engine: Engine) -> No
     execute(url_of(own_engine), "ALTER ROLE postgres SET synchronous_commit = remote_apply")
     own_engine.dispose()
     asked = text("SELECT current_setting('synchronous_commit')")
-    assert write(own_engine, lambda connection: connection.scalar(asked)) == "remote_apply"
+    assert run_writing(own_engine, lambda connection: connection.scalar(asked)) == "remote_apply"
 
 
 @pytest.mark.parametrize("level", ["warning", "error"])

@@ -24,7 +24,8 @@ from refund_api.storage.engines.postgres_connection import BoundedConnection
 from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.shop.order_view import read_order
 from refund_api.storage.tables import orders
-from refund_api.storage.unit_of_work import SqlUnitOfWork, write
+from refund_api.storage.transaction import run_writing
+from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute
 
 from .conftest import opened
@@ -65,7 +66,7 @@ def test_a_deadlock_is_run_again(postgres_engine: Engine) -> None:
 
 def test_a_slow_statement_is_unavailable_at_the_end_of_its_budget(postgres_engine: Engine) -> None:
     with pytest.raises(LedgerUnavailable, match="statement timeout"):
-        write(postgres_engine, lambda connection: connection.execute(text("SELECT pg_sleep(30)")), SMALL)
+        run_writing(postgres_engine, lambda connection: connection.execute(text("SELECT pg_sleep(30)")), SMALL)
 
 
 def test_many_quick_statements_end_with_the_whole_budget_and_so_does_their_connection(postgres_engine: Engine) -> None:
@@ -78,9 +79,9 @@ def test_many_quick_statements_end_with_the_whole_budget_and_so_does_their_conne
 
     began = time.monotonic()
     with pytest.raises(LedgerUnavailable):
-        write(postgres_engine, work, SMALL)
+        run_writing(postgres_engine, work, SMALL)
     assert time.monotonic() - began < SMALL.whole + GENEROUS
-    assert write(postgres_engine, pid_of) not in pids  # the cancellation might hit whoever came next
+    assert run_writing(postgres_engine, pid_of) not in pids  # the cancellation might hit whoever came next
 
 
 def test_a_read_only_database_is_unavailable_at_once_and_the_connection_is_not_kept(postgres_engine: Engine) -> None:
@@ -196,7 +197,7 @@ def test_no_error_shows_the_row_it_is_about(postgres_engine: Engine, caplog: pyt
     def insert_again(connection: Connection) -> None:
         connection.execute(insert(orders), dict(connection.execute(select(orders)).mappings().one()))
 
-    write(postgres_engine, once(insert_again))
+    run_writing(postgres_engine, once(insert_again))
     assert "attempt 1 of a transaction failed: duplicate key value violates unique constraint" in caplog.text
     assert ORDER not in caplog.text
 
@@ -223,10 +224,10 @@ def test_a_commit_with_a_notice_counts_and_one_with_a_warning_does_not(
 
     monkeypatch.setattr(psycopg.Connection, "commit", commit_and_say_something)
     if counts:
-        assert write(postgres_engine, lambda connection: 1) == 1
+        assert run_writing(postgres_engine, lambda connection: 1) == 1
     else:
         with pytest.raises(LedgerUnavailable, match="not durable: by the way"):
-            write(postgres_engine, lambda connection: 1)
+            run_writing(postgres_engine, lambda connection: 1)
 
 
 def test_the_ledger_reads_what_is_committed_whatever_level_the_database_has(postgres_url: str) -> None:
@@ -236,7 +237,7 @@ def test_the_ledger_reads_what_is_committed_whatever_level_the_database_has(post
             postgres_url, sql.SQL("ALTER DATABASE {} SET default_transaction_isolation = 'serializable'").format(name)
         )
         level = text("SELECT current_setting('transaction_isolation')")
-        assert write(engine, lambda connection: connection.scalar(level)) == "read committed"
+        assert run_writing(engine, lambda connection: connection.scalar(level)) == "read committed"
 
 
 def test_a_cancellation_is_not_waited_for_longer_than_there_is_time(
@@ -249,5 +250,7 @@ def test_a_cancellation_is_not_waited_for_longer_than_there_is_time(
 
     monkeypatch.setattr(BoundedConnection, "cancel_safe", do_nothing)
     with pytest.raises(LedgerUnavailable, match="neither"):
-        write(postgres_engine, lambda connection: connection.execute(text("SELECT pg_sleep(30)")), Budget(whole=1.6))
+        run_writing(
+            postgres_engine, lambda connection: connection.execute(text("SELECT pg_sleep(30)")), Budget(whole=1.6)
+        )
     assert asked == [0.05]

@@ -25,7 +25,8 @@ from refund_api.storage.budget import Budget
 from refund_api.storage.engines.postgres_connection import BoundedConnection, connecting_until
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.tables import orders, refund
-from refund_api.storage.unit_of_work import SqlUnitOfWork, write
+from refund_api.storage.transaction import run_writing
+from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute
 
 from .conftest import opened
@@ -48,7 +49,7 @@ def test_a_connection_lost_in_flight_is_replaced_and_the_work_is_done_again(post
     def terminate(connection: Connection) -> None:
         execute(url_of(postgres_engine), psycopg.sql.SQL("SELECT pg_terminate_backend({})").format(pid_of(connection)))
 
-    number = write(postgres_engine, once(terminate))
+    number = run_writing(postgres_engine, once(terminate))
     with postgres_engine.connect() as connection:
         assert connection.scalar(select(refund.c.refund_id)) == number
     assert violations(postgres_engine) == []
@@ -93,7 +94,7 @@ def test_a_restart_in_between_is_waited_for(own_engine: Engine) -> None:
     def crash(connection: Connection) -> None:
         os.kill(pid_of(connection), signal.SIGKILL)  # which makes the server restart all its sessions
 
-    assert isinstance(write(own_engine, once(crash)), str)
+    assert isinstance(run_writing(own_engine, once(crash)), str)
     assert violations(own_engine) == []
 
 
@@ -138,7 +139,7 @@ def test_a_server_that_neither_answers_nor_cancels_is_given_up(own_engine: Engin
     began = time.monotonic()
     try:
         with pytest.raises(LedgerUnavailable, match="neither"):
-            write(own_engine, once(stop), Budget(lock=0.3, statement=0.6, whole=1))
+            run_writing(own_engine, once(stop), Budget(lock=0.3, statement=0.6, whole=1))
     finally:
         os.kill(stopped[0], signal.SIGCONT)
     assert time.monotonic() - began < 1 + GENEROUS
@@ -148,13 +149,13 @@ def test_a_server_that_neither_answers_nor_cancels_is_given_up(own_engine: Engin
 @contextmanager
 def a_frozen_connection(engine: Engine) -> Iterator[None]:
     """The one in the pool; whatever is done meanwhile ends in time, and the next gets another."""
-    pooled = write(engine, pid_of)
+    pooled = run_writing(engine, pid_of)
     os.kill(pooled, signal.SIGSTOP)
     try:
         began = time.monotonic()
         yield
         assert time.monotonic() - began < SMALL.whole + GENEROUS
-        assert write(engine, pid_of) != pooled
+        assert run_writing(engine, pid_of) != pooled
     finally:
         os.kill(pooled, signal.SIGCONT)
 
@@ -196,7 +197,7 @@ def test_a_silent_server_is_left_for_the_next_one(own_engine: Engine) -> None:
     with silent_servers(1) as listed:
         sockets = quote(str(own_engine.url.query["host"]), safe="")
         with opened(f"postgresql://postgres@{listed},{sockets}/postgres") as engine:
-            assert write(engine, pid_of)
+            assert run_writing(engine, pid_of)
 
 
 def test_what_is_asked_of_a_connection_before_its_transaction_ends_with_the_budget(own_engine: Engine) -> None:
@@ -212,12 +213,12 @@ def test_what_is_asked_of_a_connection_before_its_transaction_ends_with_the_budg
         assert [type(answer) for answer in answers] == [LedgerUnavailable] * 3
         assert time.monotonic() - began < SMALL.whole + GENEROUS
         event.remove(engine, "connect", ask)
-        assert write(engine, pid_of)
+        assert run_writing(engine, pid_of)
 
 
 def test_a_connection_made_outside_a_transaction_has_its_own_time(postgres_url: str) -> None:
     with opened(postgres_url) as engine:
-        pooled = write(engine, pid_of)
+        pooled = run_writing(engine, pid_of)
         with engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert isinstance(driver, BoundedConnection)

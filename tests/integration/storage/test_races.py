@@ -103,7 +103,7 @@ def test_who_waited_for_a_refund_is_judged_by_it_at_serializable_in_a_second_att
 ) -> None:
     book(postgres_engine, "order", ALL)
     served = service_on(postgres_engine, budget=PATIENT)
-    caplog.set_level(logging.INFO, "refund_api.storage.unit_of_work")
+    caplog.set_level(logging.INFO, "refund_api.storage.transaction")
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )

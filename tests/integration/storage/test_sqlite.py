@@ -25,7 +25,8 @@ from refund_api.storage.engines.file_lock import lock_path
 from refund_api.storage.engines.sqlite import journal, make_file
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.tables import refund
-from refund_api.storage.unit_of_work import SqlUnitOfWork, write
+from refund_api.storage.transaction import run_writing
+from refund_api.storage.unit_of_work import SqlUnitOfWork
 
 from .conftest import forks, opened
 from .given import ORDER, SMALL, a_nonce, book, cancel, count
@@ -165,7 +166,7 @@ def test_a_relative_path_means_the_working_directory_whatever_its_name(
     monkeypatch.chdir(tmp_path / directory)
     with opened("sqlite:///ledger.db") as engine:
         make_file(engine)
-        write(engine, lambda connection: connection.execute(text("CREATE TABLE here (x)")))
+        run_writing(engine, lambda connection: connection.execute(text("CREATE TABLE here (x)")))
     assert [path.name for path in tmp_path.iterdir()] == [directory]
     assert (tmp_path / directory / "ledger.db").stat().st_size
 
@@ -175,7 +176,7 @@ def test_any_name_of_a_file_is_taken_as_it_is(tmp_path: Path, name: str) -> None
     url = URL.create("sqlite", database=f"{tmp_path}/{name}").render_as_string()
     with opened(url) as engine:
         make_file(engine)
-        write(engine, lambda connection: connection.execute(text("CREATE TABLE here (x)")))
+        run_writing(engine, lambda connection: connection.execute(text("CREATE TABLE here (x)")))
     assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.lock"}
 
 
@@ -326,7 +327,7 @@ def test_a_relative_path_is_made_absolute_once(tmp_path: Path, monkeypatch: pyte
     with opened("sqlite:///ledger.db") as engine:
         make_file(engine)
         monkeypatch.chdir(tmp_path / "elsewhere")
-        write(engine, lambda connection: connection.execute(text("CREATE TABLE here (x)")))
+        run_writing(engine, lambda connection: connection.execute(text("CREATE TABLE here (x)")))
     assert (tmp_path / "ledger.db").exists()
     assert (tmp_path / "ledger.db.lock").exists()
     assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -17,7 +17,8 @@ from refund_api.domain import Nonce, Order, Refusal
 from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.tables import orders, refund, refund_item, request_nonce
-from refund_api.storage.unit_of_work import SqlUnitOfWork, read, write
+from refund_api.storage.transaction import run_reading, run_writing
+from refund_api.storage.unit_of_work import SqlUnitOfWork
 
 from .conftest import opened
 from .given import (
@@ -161,7 +162,7 @@ def test_a_reader_sees_what_is_committed_and_waits_for_no_writer(engine: Engine)
     book(engine)
 
     def number_of_refunds() -> int:
-        return read(engine, lambda connection: len(connection.execute(select(refund)).all()), SMALL)
+        return run_reading(engine, lambda connection: len(connection.execute(select(refund)).all()), SMALL)
 
     def work(ledger: Ledger) -> int:
         cancel(ledger)
@@ -238,7 +239,7 @@ def test_without_the_lock_a_race_is_decided_by_the_key_and_by_running_again(post
 
         return cancel(Unlocked(connection), [ALICE])
 
-    numbers = at_once([partial(write, postgres_engine, work)] * 2)
+    numbers = at_once([partial(run_writing, postgres_engine, work)] * 2)
     assert len(set(numbers)) == 1, numbers
     assert len(attempts) == 2
     assert count(postgres_engine, refund) == 1

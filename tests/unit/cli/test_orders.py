@@ -13,7 +13,7 @@ import pytest
 from refund_api.cli import orders
 from refund_api.cli.demo import demo_orders
 from refund_api.ports import LedgerUnavailable
-from refund_api.storage import unit_of_work
+from refund_api.storage import transaction
 from refund_api.storage.shop.importing import read_import
 from tests.fakes import ALICE, BOB, ORDER
 
@@ -168,10 +168,10 @@ def test_an_import_that_breaks_off_says_how_far_it_came_and_how_it_goes_on(
         trouble = next(batches)
         if trouble is not None:
             raise trouble
-        return unit_of_work.write(*args)
+        return transaction.run_writing(*args)
 
     with monkeypatch.context() as broken:
-        broken.setattr("refund_api.storage.shop.importing.write", write)
+        broken.setattr("refund_api.storage.shop.importing.run_writing", write)
         output = commands.fail("orders", "import", "-", stdin=lines)
     assert output == (
         "Error: 1000 of 2500 orders are imported, then: the database is busy\n"
