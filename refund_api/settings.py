@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from .signing.keys import Key, KeyRing, KeyRingError
 from .signing.schemes import SCHEMES
+from .storage.engines.table import check_url
 
 log = logging.getLogger(__name__)
 
@@ -113,10 +114,7 @@ def _weaknesses(key: Key) -> Iterator[str]:
 
 
 def _read_database_url(text: str) -> str:
-    if not text.startswith(
-        ("sqlite:///", "sqlite+pysqlite:///", "postgres://", "postgresql://", "postgresql+psycopg://")
-    ):
-        raise ValueError("must be sqlite:///path or postgresql://user@host/database")
+    check_url(text)
     if text.partition("://")[2].partition("?")[0].count("@") > 1:
         raise ValueError("has more than one @: in a password it is written %40")
     return text

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from refund_api.storage.engines.table import ENGINES
+
 ROOT = Path(__file__).resolve().parent.parent
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -39,12 +41,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "refund_api.storage": {
         "sqlalchemy",
         "alembic",
-        "psycopg",
         "refund_api.domain",
         "refund_api.ports",
         "refund_api.storage",
     },
-    "refund_api.settings": {"refund_api.signing"},
+    "refund_api.storage.engines": {"sqlalchemy", "refund_api.ports", "refund_api.storage"},
+    "refund_api.storage.engines.table": {"sqlalchemy", "refund_api.storage.engines"},
+    "refund_api.storage.engines.postgres": {"sqlalchemy", "psycopg", "refund_api.storage"},
+    "refund_api.storage.engines.postgres_connection": {"psycopg", "refund_api.ports"},
+    "refund_api.storage.engines.postgres_url": {"sqlalchemy", "psycopg"},
+    "refund_api.settings": {"refund_api.signing", "refund_api.storage.engines.table"},
     "refund_api.ports": {"refund_api.domain"},
     "refund_api.domain": set(),
     "schemas": {"marshmallow", "xml_contracts", "schemas"},
@@ -116,6 +122,8 @@ def test_every_module_imports_only_what_its_room_may() -> None:
         ("gunicorn.conf", "import flask"),
         ("refund_api.http.negotiation", "def f():\n    import flask"),
         ("refund_api.storage.ledger", "from ..handler import CancelOrder"),
+        ("refund_api.storage.ledger", "import psycopg"),
+        ("refund_api.settings", "from .storage.engines.urls import make_engine"),
         ("xml_contracts.writer", "from lxml import etree"),
         ("xml_contracts.contract", "import marshmallow"),
         ("schemas.build", "from refund_api.http.media import Bound"),
@@ -131,11 +139,17 @@ def test_every_row_of_the_table_speaks_of_a_module_that_exists() -> None:
     assert [key for key in MAY_IMPORT if key not in names] == []
 
 
-def test_lxml_marshmallow_sqlalchemy_and_flask_stay_in_their_rooms() -> None:
+def test_every_library_stays_in_its_rooms() -> None:
     rooms = {
         "lxml": {"xml_contracts.reader"},
         "marshmallow": {"schemas"},
         "sqlalchemy": {"refund_api.storage", "refund_api.cli"},
+        "alembic": {"refund_api.storage"},
+        "psycopg": {
+            f"refund_api.storage.engines.{module}" for module in ("postgres", "postgres_connection", "postgres_url")
+        },
+        "sqlite3": {f"refund_api.storage.engines.{module}" for module in ("sqlite", "sqlite_snapshot")},
+        "fcntl": {"refund_api.storage.engines.file_lock"},
         "flask": {"app", "refund_api.http", "refund_api.cli"},
     }
     for library, allowed in rooms.items():
@@ -147,3 +161,35 @@ def test_lxml_marshmallow_sqlalchemy_and_flask_stay_in_their_rooms() -> None:
         }
         assert users, f"nobody imports {library}: the test looks in the wrong place"
         assert [u for u in users if not any(is_within(u, room) for room in allowed)] == []
+
+
+def engines_named(modules: Iterable[tuple[str, ast.Module]]) -> list[str]:
+    """Where a module knows an engine: by its name, by its URL, or by asking a dialect how it is called."""
+    names = {row.dialect for row in ENGINES}.union(*(row.schemes for row in ENGINES))
+    return [
+        f"{module}: {ast.unparse(node)}"
+        for module, tree in modules
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Constant) and str(node.value).partition("://")[0] in names)
+        or (isinstance(node, ast.Attribute) and ast.unparse(node).endswith("dialect.name"))
+        or (isinstance(node, ast.ImportFrom) and str(node.module).startswith("sqlalchemy.dialects"))
+    ]
+
+
+def test_no_engine_is_named_outside_the_engines_and_the_migrations() -> None:
+    rooms = ("refund_api.storage.engines", "refund_api.storage.migrations")
+    others = [(module, tree) for module, tree in sources() if not any(is_within(module, room) for room in rooms)]
+    assert engines_named(others) == ["refund_api.settings: 'sqlite:///instance/refunds.db'"], "the default, and no more"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "if url.startswith('sqlite'): pass",
+        "if engine.dialect.name == OURS: pass",
+        "make_engine('postgresql+psycopg://h/db', threads=1)",
+        "from sqlalchemy.dialects.postgresql import insert",
+    ],
+)
+def test_an_engine_that_is_named_is_found(line: str) -> None:
+    assert len(engines_named([("refund_api.storage.ledger", ast.parse(line))])) == 1

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy import make_url
 
-from ..storage import schema
+from ..storage import health, schema
+from ..storage.engines.urls import kind_for
 from ..storage.purging import purge_nonces
-from .session import open_engine, settings
+from .session import open_engine, settings, unusable_url
 
 db_commands = AppGroup("db", help="Create, check and tidy the database.")
 
 
 def make_database_directory(url: str) -> None:
-    """A new SQLite file may need a new directory; any other database is somebody else's to make."""
-    if not url.startswith("sqlite"):
+    """A new file may need a new directory; a server's database is somebody else's to make. ClickException."""
+    try:
+        directory = kind_for(url).directory_to_make(url)
+    except ValueError as error:
+        raise unusable_url(error) from None
+    if directory is None:
         return
-    directory = Path(make_url(url).database or "").parent
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -64,7 +66,7 @@ def check(context: click.Context, as_json: bool) -> None:
     """
     try:
         with open_engine() as engine:
-            problems = schema.check(engine)
+            problems = health.check(engine)
     except click.ClickException as error:
         problems = [error.message]
     if as_json:

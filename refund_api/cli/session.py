@@ -54,6 +54,11 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def unusable_url(error: ValueError) -> click.ClickException:
+    """What to tell an operator whose database URL no engine takes."""
+    return click.ClickException(f"REFUND_API_DATABASE_URL: {error}")
+
+
 @contextmanager
 def open_engine() -> Iterator[Engine]:
     """The database for one command; ClickException when it does not answer."""
@@ -61,7 +66,7 @@ def open_engine() -> Iterator[Engine]:
     try:
         engine = make_engine(url, threads=1)
     except ValueError as error:
-        raise click.ClickException(f"REFUND_API_DATABASE_URL: {error}") from None
+        raise unusable_url(error) from None
     try:
         yield engine
     except TROUBLE as error:

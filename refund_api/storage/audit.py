@@ -5,22 +5,15 @@ It repeats what keys and constraints promise, on purpose: they may be gone from 
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, text
+from sqlalchemy import Connection, text
 
+from .engines.table import kind_of
 from .engines.urls import make_engine
 
 SAMPLES = 5
 
-# A migration, or on SQLite a commit, is waited for no longer than a cancellation would.
-_LOCK_SECONDS = 3
-_POSTGRES_SETTINGS = f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'; SET LOCAL statement_timeout = 0"
 _COUNTS = text("SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM refund)")
 
 
@@ -136,57 +129,16 @@ class Report:
 
 def audit(url: str) -> Report:
     """Look at one moment of the database, beside whoever writes to it. ValueError: the URL. SQLAlchemyError."""
-    with _snapshot(make_engine(url, threads=1)) as connection:
-        orders, refunds = connection.execute(_COUNTS).one()
-        return Report(orders, refunds, tuple(_finding(connection, rule) for rule in RULES))
-
-
-def _finding(connection: Connection, rule: Rule) -> Finding:
-    found = f"SELECT v.*, count(*) OVER () AS violations FROM ({rule.violations}) AS v ORDER BY 1, 2 LIMIT {SAMPLES}"
-    rows = connection.execute(text(found)).all()
-    return Finding(rule.id, rule.meaning, rows[0][-1] if rows else 0, tuple(tuple(row[:-1]) for row in rows))
-
-
-@contextmanager
-def _snapshot(engine: Engine) -> Iterator[Connection]:
-    """A transaction that cannot write and sees one moment of the database."""
-    if engine.dialect.name == "sqlite":
-        engine, settings = _copy(Path(engine.url.database or "")), "PRAGMA query_only = ON"
-    else:
-        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        settings = _POSTGRES_SETTINGS
+    engine = make_engine(url, threads=1)
     try:
-        with engine.connect() as connection, connection.begin():
-            connection.exec_driver_sql(settings)
-            yield connection
+        with kind_of(engine).snapshot(engine) as connection:
+            orders, refunds = connection.execute(_COUNTS).one()
+            return Report(orders, refunds, tuple(_finding(connection, rule) for rule in RULES))
     finally:
         engine.dispose()
 
 
-def _copy(file: Path) -> Engine:
-    """A copy that goes away by itself: reading for seconds would keep every writer from its commit. ValueError."""
-    if not os.path.exists(file):
-        raise ValueError(f"{file} does not exist")
-
-    def copy() -> sqlite3.Connection:
-        # rw, not rwc: a mistyped name shall not become a database. A file that cannot be written opens all the same;
-        # one that can may have to be mended first, after a crash in a commit.
-        source = sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_LOCK_SECONDS)
-        with closing(source):
-            # backup() alone would wait for a lock without an end, and hear no Ctrl-C.
-            source.execute("BEGIN")
-            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            target = sqlite3.connect("", isolation_level=None)
-            source.backup(target)
-        _expect_whole(target)
-        return target
-
-    return create_engine("sqlite://", creator=copy, poolclass=NullPool)
-
-
-def _expect_whole(database: sqlite3.Connection) -> None:
-    """sqlite3.DatabaseError: a page is damaged, so that what is counted means nothing."""
-    (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
-    if found != "ok":
-        database.close()
-        raise sqlite3.DatabaseError(f"the file is damaged: {found}")
+def _finding(connection: Connection, rule: Rule) -> Finding:
+    query = f"SELECT v.*, count(*) OVER () AS violations FROM ({rule.violations}) AS v ORDER BY 1, 2 LIMIT {SAMPLES}"
+    rows = connection.execute(text(query)).all()
+    return Finding(rule.id, rule.meaning, rows[0][-1] if rows else 0, tuple(tuple(row[:-1]) for row in rows))

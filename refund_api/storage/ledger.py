@@ -8,19 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..domain import CANCELLED, Nonce, Order, Refund
 from ..ports import Clock, utc_now
+from .engines.table import PerEngine
 from .tables import orders, passenger, refund, refund_item, refund_outbox, request_nonce
 
 _ORDER: BindParameter[str] = bindparam("order_number")
 
-# On PostgreSQL the second of two racing nonces waits here for the first to commit.
-_INSERT_NONCE = {
-    "postgresql": postgresql.insert(request_nonce).on_conflict_do_nothing(index_elements=["nonce"]),
-    "sqlite": sqlite.insert(request_nonce).on_conflict_do_nothing(index_elements=["nonce"]),
-}
+_INSERT_NONCE = PerEngine(lambda kind: kind.insert_unless_exists(request_nonce, "nonce"))
 _NONCE_FINGERPRINT = select(request_nonce.c.fingerprint).where(request_nonce.c.nonce == bindparam("nonce"))
 _LOCK_ORDER = (
     select(orders.c.order_number, orders.c.train_date, orders.c.state, orders.c.currency)
@@ -56,7 +52,7 @@ class SqlLedger:
             "order_number": order_number,
             "expires_at": nonce.expires_at,
         }
-        statement = _INSERT_NONCE[self._connection.dialect.name]
+        statement = _INSERT_NONCE.on(self._connection)
         if self._connection.execute(statement, row, execution_options={"preserve_rowcount": True}).rowcount == 1:
             return True
         # None when the purge came in between: then it had expired, and is nobody's.

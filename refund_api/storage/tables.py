@@ -28,6 +28,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from .engines.table import ENGINES
+
 NAMING = {
     "pk": "pk_%(table_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -38,7 +40,7 @@ NAMING = {
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An aware datetime, UTC on both engines. ValueError: a naive one."""
+    """An aware datetime, UTC on every engine. ValueError: a naive one."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -48,9 +50,8 @@ class UtcTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a time without a zone")
-        utc = value.astimezone(UTC)
-        # SQLite keeps text: one zone and one width, so that it sorts as time does.
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+        # An engine that keeps no zone keeps the digits alone: of one zone, so that they sort as time does.
+        return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -59,8 +60,12 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 def exact(length: int) -> String:
-    """Text compared byte for byte: C on PostgreSQL (no locale, no index broken by a new libc), BINARY on SQLite."""
-    return String(length).with_variant(String(length, collation="C"), "postgresql")
+    """Text compared byte for byte, by the collation that an engine needs for that."""
+    column_type = String(length)
+    for row in ENGINES:
+        if row.exact_collation is not None:
+            column_type = column_type.with_variant(String(length, collation=row.exact_collation), row.dialect)
+    return column_type
 
 
 metadata = MetaData(naming_convention=NAMING)

@@ -20,7 +20,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -28,41 +28,23 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ..ports import LedgerUnavailable
 from .budget import DEFAULT_BUDGET, Budget, Verdict
-from .engines import sqlite
+from .engines.table import kind_of
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
 
-class _Database(Protocol):
-    """What sqlite.py and postgres.py offer."""
-
-    def writing(self, engine: Engine, budget: Budget, end: float) -> AbstractContextManager[Connection]: ...
-
-    def reading(self, engine: Engine, budget: Budget, end: float) -> AbstractContextManager[Connection]: ...
-
-    def verdict(self, error: DBAPIError) -> Verdict: ...
-
-
-def _database(engine: Engine) -> _Database:
-    if engine.dialect.name == "sqlite":
-        return sqlite
-    from .engines import postgres  # psycopg is an extra
-
-    return postgres
-
-
 def run_writing(engine: Engine, work: Callable[[Connection], T], budget: Budget = DEFAULT_BUDGET) -> T:
     """What `work` returned, once committed. LedgerUnavailable: nothing is promised."""
-    database = _database(engine)
-    return _repeat(database.writing, database.verdict, engine, work, budget)
+    kind = kind_of(engine)
+    return _repeat(kind.writing, kind.verdict, engine, work, budget)
 
 
 def run_reading(engine: Engine, work: Callable[[Connection], T], budget: Budget = DEFAULT_BUDGET) -> T:
     """What `work` returned; it must not write, and waits for no writer. LedgerUnavailable."""
-    database = _database(engine)
-    return _repeat(database.reading, database.verdict, engine, work, budget)
+    kind = kind_of(engine)
+    return _repeat(kind.reading, kind.verdict, engine, work, budget)
 
 
 def _repeat(

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from app import create_app, make_handler
 from refund_api.settings import Settings
-from refund_api.storage import schema
+from refund_api.storage import health
 from refund_api.storage.budget import Budget
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
@@ -126,6 +126,6 @@ def assert_try_again_in_every_format(served: Service, order: str = "order", pass
 
 def problem_of(engine: Engine) -> str:
     """The one sentence of `db check`."""
-    (sentence,) = schema.check(engine)
+    (sentence,) = health.check(engine)
     assert "\n" not in sentence
     return sentence

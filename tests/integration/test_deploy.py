@@ -9,7 +9,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, Engine, inspect, text
 
-from refund_api.storage import schema
+from refund_api.storage import health, schema
 from refund_api.storage.budget import Budget
 from refund_api.storage.transaction import run_writing
 
@@ -85,7 +85,7 @@ def test_old_code_serves_during_and_after_an_expanding_migration(database: str, 
 def test_old_code_stays_ready_on_a_newer_database_and_leaves_it_alone(database: str, next_release: Path) -> None:
     with service(database) as served:
         upgrade_with(next_release, served.engine)
-        assert schema.check(served.engine) == []
+        assert health.check(served.engine) == []
         schema.upgrade(served.engine)
         assert schema.current(served.engine) == "0002"
 

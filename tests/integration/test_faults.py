@@ -15,7 +15,7 @@ from psycopg import sql
 from sqlalchemy import Engine, event, select, text
 from sqlalchemy.engine import make_url
 
-from refund_api.storage import schema
+from refund_api.storage import health
 from refund_api.storage.budget import Budget
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.tables import refund, refund_item, refund_outbox, request_nonce
@@ -95,7 +95,7 @@ def test_a_server_gone_at_start_is_503_until_it_is_there(node: Node, postgres: s
         assert_try_again_in_every_format(served)
         assert problem_of(served.engine).startswith("the database cannot be used: connection ")
         node.start()
-        assert schema.check(served.engine) == []
+        assert health.check(served.engine) == []
         book(served.engine, "order")
         assert served.cancel("order", ALICE).number
         assert violations(served.engine) == []
@@ -195,7 +195,7 @@ def test_a_file_replaced_in_flight_is_what_the_service_works_on(sqlite: str, tmp
             assert not file.exists()
         assert_try_again_in_every_format(served, passengers=BOB)
         backup.replace(file)
-        assert schema.check(served.engine) == []
+        assert health.check(served.engine) == []
         assert served.cancel("order", ALICE).number == number
         assert served.cancel("order", BOB).number
     with sqlite3.connect(file) as connection:
@@ -217,7 +217,7 @@ def test_a_read_only_server_is_503_until_it_may_be_written(node: Node, postgres:
         execute(node.url, sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
         assert_nothing_is_recorded(served.engine)
         assert served.cancel("order", ALICE).number
-        assert schema.check(served.engine) == []
+        assert health.check(served.engine) == []
 
 
 def test_a_read_only_file_is_503_until_it_may_be_written(sqlite: str) -> None:

@@ -1,1 +1,1 @@
-"""The database engines: one module an engine, and what tells them apart."""
+"""The database engines: base.py says what one must offer, table.py which there are, a module each has the rest."""

@@ -6,16 +6,31 @@ Imported only when a PostgreSQL URL is used: psycopg is an extra.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    ExceptionContext,
+    Insert,
+    Table,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
-from ..budget import Budget, Verdict
+from ..budget import DEFAULT_BUDGET, Budget, Verdict
 from .postgres_connection import BoundedConnection, connecting_until
+from .postgres_url import hosts, parse
+
+NO_LEDGER = "the database has no ledger where the search_path of this user finds it"
 
 # What a role, a database or a URL may have set otherwise, for this transaction. A client that vanished (25P03) keeps
 # no row locked; a COMMIT waits for the standby, and says so when it did not.
@@ -27,6 +42,11 @@ _SET_UP = text("""
         set_config('client_min_messages', 'warning', true),
         set_config('datestyle', 'ISO', true)
 """)
+# A migration is waited for no longer than a cancellation would; the audit itself may take its time.
+_AUDIT_SETTINGS = f"SET LOCAL lock_timeout = '{DEFAULT_BUDGET.lock:g}s'; SET LOCAL statement_timeout = 0"
+_SERVER = text(
+    "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', current_setting('server_encoding')"
+)
 # A network that swallows packets ends the connection; without these a read would wait for hours.
 _CONNECT_ARGS = {
     "application_name": "refund-api",
@@ -38,7 +58,6 @@ _CONNECT_ARGS = {
 }
 _FIXED_ARGS = {"client_encoding": "utf8"}
 _LIBPQ = 170000  # the first whose cancellation can be bounded; before it PQcancel blocks the whole process
-_OPTIONS = frozenset(option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults())
 
 # 40 transaction rollback, 08 and 57P connection lost; 25P03 25P04 too long; 23505: the other one was first.
 # 0A000: a migration changed the type of a column that a prepared statement gives.
@@ -49,19 +68,17 @@ _UNAVAILABLE = ("25006", "42P01", "42703", "42501", "XX")
 _REFUSED = ("too many clients", "too many connections", "connection slots", "authentication failed", "does not exist")
 
 
-def make_postgres(url: URL, *, threads: int) -> Engine:
+def engine_for(url: str, *, threads: int) -> Engine:
     """An engine whose pool serves `threads` threads; a host list gets target_session_attrs=read-write."""
     if psycopg.pq.version() < _LIBPQ:
         raise ValueError(f"libpq {psycopg.pq.version() // 10000} is too old: pip install 'psycopg[binary]>=3.2.3'")
-    unknown = sorted(url.query.keys() - _OPTIONS)
-    if unknown:
-        raise ValueError(f"{', '.join(unknown)}: not known to libpq, PostgreSQL's client library")
-    wanted = dict(_CONNECT_ARGS)
-    if _hosts(url) > 1:
-        wanted["target_session_attrs"] = "read-write"
+    parsed = parse(url)
+    defaults = dict(_CONNECT_ARGS)
+    if len(hosts(parsed)) > 1:
+        defaults["target_session_attrs"] = "read-write"
     engine = create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args={name: value for name, value in wanted.items() if name not in url.query} | _FIXED_ARGS,
+        parsed,
+        connect_args={name: value for name, value in defaults.items() if name not in parsed.query} | _FIXED_ARGS,
         isolation_level="READ COMMITTED",
         use_native_hstore=False,  # not used; the first connection of a process need not look it up
         pool_size=threads,
@@ -82,17 +99,16 @@ def _leave_out_the_row(context: ExceptionContext) -> None:
     """Of an error for the log: DETAIL shows order numbers and passengers."""
     error = context.original_exception
     if isinstance(error, psycopg.Error) and error.diag.message_primary and context.sqlalchemy_exception:
-        for one in (error, context.sqlalchemy_exception):
-            one.args = (error.diag.message_primary,)
+        for shown in (error, context.sqlalchemy_exception):
+            shown.args = (error.diag.message_primary,)
 
 
-def _hosts(url: URL) -> int:
-    """How many servers the URL names, in SQLAlchemy's spelling or in libpq's. ValueError: SQLAlchemy garbles it."""
-    named = url.query.get("host", "")
-    listed = named.split(",") if isinstance(named, str) else named
-    if any("[" in host for host in listed):
-        raise ValueError(f"{listed}: write IPv6 addresses as postgresql://user@[::1]:5432,[::2]:5432/database")
-    return len(listed)
+def directory_to_make(url: str) -> None:
+    """None: a server's databases are somebody else's to make."""
+
+
+def make_database(engine: Engine) -> None:
+    """Nothing: a server's databases are somebody else's to make."""
 
 
 @contextmanager
@@ -124,6 +140,36 @@ def _connect(engine: Engine, end: float) -> Connection:
 
 
 reading = writing
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A read-only transaction at REPEATABLE READ, with no end but a budget for locks. SQLAlchemyError."""
+    readers = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with readers.connect() as connection, connection.begin():
+        connection.exec_driver_sql(_AUDIT_SETTINGS)
+        yield connection
+
+
+def insert_unless_exists(table: Table, key: str) -> Insert:
+    """ON CONFLICT DO NOTHING. The second of two racing rows waits here for the first to commit."""
+    return insert(table).on_conflict_do_nothing(index_elements=[key])
+
+
+def problems(connection: Connection) -> list[str]:
+    """A server that takes no writes, or a database that takes not every text."""
+    read_only, encoding = connection.execute(_SERVER).one()
+    sentences = ["the database is read only: a standby, or made so"] if read_only else []
+    if encoding != "UTF8":
+        sentences.append(f"the encoding of the database is {encoding}, this code needs UTF8")
+    return sentences
+
+
+def missing_privileges(connection: Connection, needed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """By what the server says of its current user."""
+    # A grant on some columns is enough for FOR UPDATE, and may be for the others.
+    granted = connection.execute(select(*(func.has_any_column_privilege(*pair) for pair in needed))).one()
+    return [pair for pair, is_granted in zip(needed, granted, strict=True) if not is_granted]
 
 
 def _ms(seconds: float) -> str:

@@ -6,23 +6,29 @@ It promises durability on one disk, not the loss of the host.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ...ports import LedgerUnavailable
 from ..budget import Budget, Verdict
+from .base import WAYS_OUT
 from .file_lock import lock_of
+from .sqlite_snapshot import snapshot_of
 
-WAYS_OUT = "restore it; only where there never was a ledger, make one with `flask --app app db upgrade`"
+NO_LEDGER = "the database has no ledger"
 _CONNECT_TIMEOUT = 0.3  # seconds, for a lock that is in the way of opening; then the transaction is begun again
+_SPARE = 1 << 20  # bytes on the disk, without which the next COMMIT may fail
 _AGAIN = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -32,15 +38,20 @@ def journal(version: tuple[int, ...]) -> tuple[str, str]:
     return ("wal", "FULL") if fixed else ("delete", "EXTRA")
 
 
-def make_sqlite(url: URL, *, threads: int) -> Engine:
+def engine_for(url: str, *, threads: int) -> Engine:
     """An engine on a file. ValueError: in memory, or in a directory that does not exist."""
-    if not url.database or url.database == ":memory:" or url.query:
-        raise ValueError(f"{url}: the ledger needs a plain file, sqlite:///relative/path or sqlite:////absolute/path")
-    path = Path(url.database).absolute()  # once: the working directory may change
+    if "?" in url:
+        raise ValueError(f"{url}: a file needs no options; a ? in its name is written %3F")
+    parsed = make_url(url)
+    if not parsed.database or parsed.database == ":memory:":
+        raise ValueError(
+            f"{parsed}: the ledger needs a plain file, sqlite:///relative/path or sqlite:////absolute/path"
+        )
+    path = Path(parsed.database).absolute()  # once: the working directory may change
     if not os.path.isdir(path.parent):
-        raise ValueError(f"{url}: there is no directory {path.parent} that may be entered: {WAYS_OUT}")
+        raise ValueError(f"{parsed}: there is no directory {path.parent} that may be entered: {WAYS_OUT}")
     engine = create_engine(
-        url.set(drivername="sqlite+pysqlite", database=str(path)),
+        parsed.set(drivername="sqlite+pysqlite", database=str(path)),
         pool_size=threads,
         max_overflow=0,
         pool_timeout=3,
@@ -53,7 +64,12 @@ def make_sqlite(url: URL, *, threads: int) -> Engine:
     return engine
 
 
-def make_file(engine: Engine) -> None:
+def directory_to_make(url: str) -> Path:
+    """The directory of the file."""
+    return Path(make_url(url).database or "").parent
+
+
+def make_database(engine: Engine) -> None:
     """A new, empty database where there is none; nothing else makes one. LedgerUnavailable."""
     try:
         os.close(os.open(engine.url.database or "", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660))
@@ -132,6 +148,34 @@ def reading(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
     """One reading transaction, which waits for no writer but for the moment of its commit."""
     with _transaction(engine, budget, end, reading=True) as connection:
         yield connection
+
+
+def snapshot(engine: Engine) -> AbstractContextManager[Connection]:
+    """On a copy of the file: whoever read it for seconds would keep every writer from its commit."""
+    return snapshot_of(Path(engine.url.database or ""))
+
+
+def insert_unless_exists(table: Table, key: str) -> Insert:
+    """ON CONFLICT DO NOTHING."""
+    return insert(table).on_conflict_do_nothing(index_elements=[key])
+
+
+def problems(connection: Connection) -> list[str]:
+    """A file, a directory, a lock file or a disk that cannot be written to."""
+    path = real_path(Path(connection.engine.url.database or ""))
+    sentences = [f"not writable: {needed}" for needed in (path, path.parent) if not os.access(needed, os.W_OK)]
+    try:
+        lock_of(path).probe()
+    except OSError as error:
+        sentences.append(f"the lock file cannot be used: {error}")
+    if shutil.disk_usage(path.parent).free < _SPARE:
+        sentences.append(f"the disk is full: {path.parent}")
+    return sentences
+
+
+def missing_privileges(connection: Connection, needed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """None: whoever may write the file may do everything."""
+    return []
 
 
 def real_path(path: Path) -> Path:

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import Engine
 
 from refund_api.ports import LedgerUnavailable
-from refund_api.storage import schema
+from refund_api.storage import health
 from refund_api.storage.engines.file_lock import FileLock, lock_of, lock_path
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 
@@ -186,7 +186,7 @@ def test_the_lock_file_is_for_whoever_may_write_the_database(
 def test_a_lock_file_that_cannot_be_used_is_told_by_check(sqlite_engine: Engine) -> None:
     path = lock_path(Path(sqlite_engine.url.database or ""))
     path.mkdir()
-    assert schema.check(sqlite_engine) == [f"the lock file cannot be used: [Errno 21] Is a directory: '{path}'"]
+    assert health.check(sqlite_engine) == [f"the lock file cannot be used: [Errno 21] Is a directory: '{path}'"]
     with pytest.raises(LedgerUnavailable, match=r"no lock: .*Is a directory"):
         SqlUnitOfWork(sqlite_engine).run(cancel)
 

@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, select
 
 from refund_api.ports import LedgerUnavailable
-from refund_api.storage import schema
+from refund_api.storage import health
 from refund_api.storage.budget import Budget
 from refund_api.storage.engines.postgres_connection import BoundedConnection, connecting_until
 from refund_api.storage.engines.urls import make_engine
@@ -166,7 +166,7 @@ def test_a_pooled_connection_whose_server_process_is_frozen_is_given_up_in_time(
     with a_frozen_connection(own_engine), pytest.raises(LedgerUnavailable, match="the server answers neither"):
         unit.run(cancel)
     with a_frozen_connection(own_engine):
-        (problem,) = schema.check(own_engine)
+        (problem,) = health.check(own_engine)
         assert problem.startswith("the database cannot be used: the server answers neither")
     assert isinstance(unit.run(cancel), str)
 
@@ -230,7 +230,7 @@ def test_a_connection_made_outside_a_transaction_has_its_own_time(postgres_url: 
 
 
 def test_without_psycopg_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refund_api.storage.engines.urls.find_spec", lambda name: None)
+    monkeypatch.setattr("refund_api.storage.engines.table.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'psycopg\[binary\]"):
         make_engine("postgresql://h/db", threads=1)
 
@@ -243,6 +243,11 @@ def test_a_client_library_whose_cancellations_may_never_end_is_refused(monkeypat
 
 def test_the_ledger_is_imported_without_psycopg() -> None:
     code = (
-        "import sys; sys.modules['psycopg'] = None; import refund_api.storage.schema, refund_api.storage.shop.importing"
+        "import sys; sys.modules['psycopg'] = None; import refund_api.storage.health, refund_api.storage.shop.importing"
     )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_settings_are_imported_without_any_database_library() -> None:
+    code = "import sys; sys.modules['psycopg'] = sys.modules['sqlalchemy'] = None; import refund_api.settings"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -18,11 +18,11 @@ from sqlalchemy.exc import DBAPIError
 
 from refund_api.domain import Nonce
 from refund_api.ports import Ledger, LedgerUnavailable
-from refund_api.storage import schema
+from refund_api.storage import health
 from refund_api.storage.budget import Budget, Verdict
 from refund_api.storage.engines import sqlite
 from refund_api.storage.engines.file_lock import lock_path
-from refund_api.storage.engines.sqlite import journal, make_file
+from refund_api.storage.engines.sqlite import journal, make_database
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.tables import refund
 from refund_api.storage.transaction import run_writing
@@ -165,7 +165,7 @@ def test_a_relative_path_means_the_working_directory_whatever_its_name(
     (tmp_path / directory).mkdir()
     monkeypatch.chdir(tmp_path / directory)
     with opened("sqlite:///ledger.db") as engine:
-        make_file(engine)
+        make_database(engine)
         run_writing(engine, lambda connection: connection.execute(text("CREATE TABLE here (x)")))
     assert [path.name for path in tmp_path.iterdir()] == [directory]
     assert (tmp_path / directory / "ledger.db").stat().st_size
@@ -175,7 +175,7 @@ def test_a_relative_path_means_the_working_directory_whatever_its_name(
 def test_any_name_of_a_file_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
     url = URL.create("sqlite", database=f"{tmp_path}/{name}").render_as_string()
     with opened(url) as engine:
-        make_file(engine)
+        make_database(engine)
         run_writing(engine, lambda connection: connection.execute(text("CREATE TABLE here (x)")))
     assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.lock"}
 
@@ -183,7 +183,7 @@ def test_any_name_of_a_file_is_taken_as_it_is(tmp_path: Path, name: str) -> None
 def test_a_file_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with opened(f"sqlite:///{tmp_path}/folder") as engine, pytest.raises(LedgerUnavailable, match="cannot be made"):
-        make_file(engine)
+        make_database(engine)
 
 
 @pytest.mark.usefixtures("no_wal")  # which would have to be removed too, see docs/reliability.md
@@ -302,7 +302,7 @@ def test_the_file_that_a_link_leads_to_now_is_the_ledger(tmp_path: Path, sqlite_
         link.symlink_to(two)
         book(engine, "second")
         assert SqlUnitOfWork(engine).run(lambda ledger: ledger.lock_order("first")) is None
-        assert schema.check(engine) == []
+        assert health.check(engine) == []
     assert {path.name for path in tmp_path.iterdir()} >= {"two.db.lock", "link.db", "two.db"}
     assert not lock_path(link).exists()
 
@@ -317,7 +317,7 @@ def test_a_path_that_leads_nowhere_is_unavailable_and_told(tmp_path: Path, way: 
             tmp_path.touch()
         with pytest.raises(LedgerUnavailable, match="cannot be reached"):
             SqlUnitOfWork(engine).run(cancel)
-        (problem,) = schema.check(engine)
+        (problem,) = health.check(engine)
         assert "cannot be reached" in problem
 
 
@@ -325,7 +325,7 @@ def test_a_relative_path_is_made_absolute_once(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
     with opened("sqlite:///ledger.db") as engine:
-        make_file(engine)
+        make_database(engine)
         monkeypatch.chdir(tmp_path / "elsewhere")
         run_writing(engine, lambda connection: connection.execute(text("CREATE TABLE here (x)")))
     assert (tmp_path / "ledger.db").exists()

@@ -1,0 +1,60 @@
+"""What every engine must offer: all that differs between one database and another.
+
+An engine is a module with the functions of EngineKind, and a row in table.py. No other part of the service knows
+which engines there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine, Insert, Table
+from sqlalchemy.exc import DBAPIError
+
+from ..budget import Budget, Verdict
+
+WAYS_OUT = "restore it; only where there never was a ledger, make one with `flask --app app db upgrade`"
+"""What an operator can do about a ledger that is not there."""
+
+
+class EngineKind(Protocol):
+    """The functions of an engine's module. A `url` is what the operator wrote; `end` is a time.monotonic()."""
+
+    NO_LEDGER: str
+    """What `db check` says of a database without the tables, before the ways out."""
+
+    def engine_for(self, url: str, *, threads: int) -> Engine:
+        """An engine with a connection for each thread; opens nothing. ValueError: what is wrong with the URL."""
+
+    def directory_to_make(self, url: str) -> Path | None:
+        """The directory that must exist before the first upgrade; None: the database is somebody else's to make."""
+
+    def make_database(self, engine: Engine) -> None:
+        """Before an upgrade: a new, empty database where there is none, if it is ours to make. LedgerUnavailable."""
+
+    def writing(self, engine: Engine, budget: Budget, end: float) -> AbstractContextManager[Connection]:
+        """One writing transaction, committed when the block ends. LedgerUnavailable, DBAPIError, TimeoutError."""
+
+    def reading(self, engine: Engine, budget: Budget, end: float) -> AbstractContextManager[Connection]:
+        """One transaction that waits for no writer. The errors of writing()."""
+
+    def snapshot(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """For an audit: a transaction that cannot write, sees one moment, and may take long beside writers.
+
+        ValueError: there is no database. SQLAlchemyError.
+        """
+
+    def verdict(self, error: DBAPIError) -> Verdict:
+        """What to do after an error of this engine's driver."""
+
+    def insert_unless_exists(self, table: Table, key: str) -> Insert:
+        """An INSERT of one row that does nothing, and counts 0 rows, when the column `key` has the value already."""
+
+    def problems(self, connection: Connection) -> list[str]:
+        """What keeps anyone from writing to this database, a sentence each."""
+
+    def missing_privileges(self, connection: Connection, needed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Of the needed (table, privilege) those that the user of the connection does not have."""

@@ -1,0 +1,103 @@
+"""The table of the engines. A third engine is a module with the functions of base.EngineKind, and a row here.
+
+The settings read this table too. So it imports nothing but the standard library, and an engine's module only when a
+database of that engine is used: its driver may be an extra that is not installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+    from .base import EngineKind
+
+T = TypeVar("T")
+
+
+def _load_sqlite() -> EngineKind:
+    from . import sqlite
+
+    return sqlite
+
+
+def _load_postgres() -> EngineKind:
+    if find_spec("psycopg") is None:
+        raise ValueError("PostgreSQL needs psycopg: pip install 'psycopg[binary]>=3.2.3'")
+    from . import postgres
+
+    return postgres
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRow:
+    """One engine. `dialect` is SQLAlchemy's name for it; the URLs of its databases begin with one of `url_prefixes`.
+
+    `url_example` is shown to an operator. `exact_collation` compares text byte for byte; None: that is the default.
+    `load` gives the module; it raises ValueError when the driver is missing.
+    """
+
+    dialect: str
+    url_prefixes: tuple[str, ...]
+    url_example: str
+    exact_collation: str | None
+    load: Callable[[], EngineKind]
+
+    @property
+    def schemes(self) -> set[str]:
+        """What stands before the :// of its URLs."""
+        return {prefix.partition("://")[0] for prefix in self.url_prefixes}
+
+
+ENGINES: tuple[EngineRow, ...] = (
+    EngineRow("sqlite", ("sqlite:///", "sqlite+pysqlite:///"), "sqlite:///path", None, _load_sqlite),
+    EngineRow(
+        "postgresql",
+        ("postgres://", "postgresql://", "postgresql+psycopg://"),
+        "postgresql://user@host/database",
+        "C",  # no locale, and no index that is broken by a new libc
+        _load_postgres,
+    ),
+)
+
+
+def check_url(url: str) -> None:
+    """ValueError, which does not show the URL, as it may hold a password: no engine has URLs that begin so."""
+    if not url.startswith(tuple(prefix for row in ENGINES for prefix in row.url_prefixes)):
+        raise ValueError(f"must be {' or '.join(row.url_example for row in ENGINES)}")
+
+
+def kind_of(database: Engine | Connection) -> EngineKind:
+    """The engine of a database that make_engine has opened."""
+    return _kind_named(database.dialect.name)
+
+
+def _kind_named(dialect: str) -> EngineKind:
+    return {row.dialect: row for row in ENGINES}[dialect].load()
+
+
+class PerEngine(Mapping[str, T]):
+    """Dialect -> what its engine makes, once, when it is first asked for."""
+
+    def __init__(self, make: Callable[[EngineKind], T]) -> None:
+        self._make = make
+        self._made: dict[str, T] = {}
+
+    def on(self, database: Engine | Connection) -> T:
+        """That of the engine of this database."""
+        return self[database.dialect.name]
+
+    def __getitem__(self, dialect: str) -> T:
+        if dialect not in self._made:
+            self._made.setdefault(dialect, self._make(_kind_named(dialect)))
+        return self._made[dialect]
+
+    def __iter__(self) -> Iterator[str]:
+        return (row.dialect for row in ENGINES)
+
+    def __len__(self) -> int:
+        return len(ENGINES)
