@@ -42,7 +42,7 @@ def run_writing(engine: Engine, work: Callable[[Connection], T], budget: Budget 
 
 
 def run_reading(engine: Engine, work: Callable[[Connection], T], budget: Budget = DEFAULT_BUDGET) -> T:
-    """What `work` returned; it must not write, and waits for no writer. LedgerUnavailable."""
+    """What `work` returned; it waits for no writer, and a write in it fails. LedgerUnavailable."""
     kind = kind_of(engine)
     return _repeat(kind.reading, kind.verdict, engine, work, budget)
 

@@ -39,7 +39,7 @@ class EngineKind(Protocol):
         """One writing transaction, committed when the block ends. LedgerUnavailable, DBAPIError, TimeoutError."""
 
     def reading(self, engine: Engine, budget: Budget, end: float) -> AbstractContextManager[Connection]:
-        """One transaction that waits for no writer. The errors of writing()."""
+        """One transaction in which a write fails, and which waits for no writer. The errors of writing()."""
 
     def snapshot(self, engine: Engine) -> AbstractContextManager[Connection]:
         """For an audit: a transaction that cannot write, sees one moment, and may take long beside writers.

@@ -6,8 +6,8 @@ Imported only when a PostgreSQL URL is used: psycopg is an extra.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import psycopg
@@ -17,6 +17,7 @@ from sqlalchemy import (
     ExceptionContext,
     Insert,
     Table,
+    TextClause,
     create_engine,
     event,
     func,
@@ -32,21 +33,35 @@ from .postgres_url import hosts, parse
 
 NO_LEDGER = "the database has no ledger where the search_path of this user finds it"
 
-# What a role, a database or a URL may have set otherwise, for this transaction. A client that vanished (25P03) keeps
-# no row locked; a COMMIT waits for the standby, and says so when it did not.
-_SET_UP = text("""
-    SELECT set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true),
-        set_config('idle_in_transaction_session_timeout', :whole, true),
-        set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-            WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true),
-        set_config('client_min_messages', 'warning', true),
-        set_config('datestyle', 'ISO', true)
-""")
+# Every transaction sets these for itself, whatever a role, a database or a URL has set.
+_SETTINGS = {
+    "lock_timeout": ":lock",
+    "statement_timeout": ":statement",
+    # A client that vanished keeps its rows locked no longer than it had time (25P03).
+    "idle_in_transaction_session_timeout": ":whole",
+    # COMMIT waits for the synchronous standby. A role may ask for more, not for less.
+    "synchronous_commit": """CASE current_setting('synchronous_commit')
+        WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END""",
+    # A COMMIT that did not wait for the standby says so in a warning, which must not be suppressed.
+    "client_min_messages": "'warning'",
+    # psycopg reads dates in this order only.
+    "datestyle": "'ISO'",
+}
+
+
+def _set_all(settings: Mapping[str, str]) -> TextClause:
+    """One SELECT: name -> SQL of the value, until the end of the transaction."""
+    return text("SELECT " + ", ".join(f"set_config('{name}', {value}, true)" for name, value in settings.items()))
+
+
+_SET_UP = _set_all(_SETTINGS)
+_SET_UP_READING = _set_all(_SETTINGS | {"transaction_read_only": "'on'"})
 # A migration is waited for no longer than a cancellation would; the audit itself may take its time.
 _AUDIT_SETTINGS = f"SET LOCAL lock_timeout = '{DEFAULT_BUDGET.lock:g}s'; SET LOCAL statement_timeout = 0"
-_SERVER = text(
-    "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', current_setting('server_encoding')"
-)
+_SERVER = text("""
+    SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on',
+        current_setting('server_encoding')
+""")
 # A network that swallows packets ends the connection; without these a read would wait for hours.
 _CONNECT_ARGS = {
     "application_name": "refund-api",
@@ -111,9 +126,18 @@ def make_database(engine: Engine) -> None:
     """Nothing: a server's databases are somebody else's to make."""
 
 
-@contextmanager
-def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
+def writing(engine: Engine, budget: Budget, end: float) -> AbstractContextManager[Connection]:
     """One transaction that has ended, either way, at `end` (time.monotonic)."""
+    return _transaction(engine, budget, end, _SET_UP)
+
+
+def reading(engine: Engine, budget: Budget, end: float) -> AbstractContextManager[Connection]:
+    """The same, but read only: the server refuses every write in it (25006)."""
+    return _transaction(engine, budget, end, _SET_UP_READING)
+
+
+@contextmanager
+def _transaction(engine: Engine, budget: Budget, end: float, set_up: TextClause) -> Iterator[Connection]:
     with _connect(engine, end) as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, BoundedConnection)
@@ -121,7 +145,7 @@ def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
         times = {"lock": _ms(budget.lock), "statement": _ms(budget.statement), "whole": _ms(budget.whole)}
         try:
             with connection.begin():
-                connection.execute(_SET_UP, times)
+                connection.execute(set_up, times)
                 yield connection
         except DBAPIError as error:
             # A demoted primary: the next connection looks for the new one.
@@ -137,9 +161,6 @@ def _connect(engine: Engine, end: float) -> Connection:
     """One from the pool, or a new one, which must not take longer than there is time."""
     with connecting_until(end):
         return engine.connect()
-
-
-reading = writing
 
 
 @contextmanager

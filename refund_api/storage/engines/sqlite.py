@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -145,9 +145,19 @@ def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
-    """One reading transaction, which waits for no writer but for the moment of its commit."""
+    """One transaction that cannot write, and waits for no writer but for the moment of its commit."""
     with _transaction(engine, budget, end, reading=True) as connection:
         yield connection
+
+
+@contextmanager
+def _read_only(driver: sqlite3.Connection) -> Iterator[None]:
+    """No statement writes meanwhile. Then all may again: the connection goes back to the pool."""
+    driver.execute("PRAGMA query_only = ON")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA query_only = OFF")
 
 
 def snapshot(engine: Engine) -> AbstractContextManager[Connection]:
@@ -191,20 +201,20 @@ def _left(budget: Budget, end: float) -> float:
 @contextmanager
 def _transaction(engine: Engine, budget: Budget, end: float, *, reading: bool = False) -> Iterator[Connection]:
     with engine.connect().execution_options(reading=reading) as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
         try:
-            _wait_for_locks(connection, budget, end)
-            with connection.begin():
+            _wait_for_locks(driver, budget, end)
+            with _read_only(driver) if reading else nullcontext(), connection.begin():
                 yield connection
-                _wait_for_locks(connection, budget, end)  # the COMMIT has what the statements left
+                _wait_for_locks(driver, budget, end)  # the COMMIT has what the statements left
         except DBAPIError as error:
             if verdict(error) is Verdict.UNAVAILABLE:
                 connection.invalidate()  # opened on a read-only file, it stays so when the file is mended
             raise
 
 
-def _wait_for_locks(connection: Connection, budget: Budget, end: float) -> None:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
+def _wait_for_locks(driver: sqlite3.Connection, budget: Budget, end: float) -> None:
     driver.execute(f"PRAGMA busy_timeout = {round(_left(budget, end) * 1000)}")
 
 
