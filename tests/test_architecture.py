@@ -148,7 +148,7 @@ def test_every_library_stays_in_its_rooms() -> None:
         "psycopg": {
             f"refund_api.storage.engines.{module}" for module in ("postgres", "postgres_connection", "postgres_url")
         },
-        "sqlite3": {f"refund_api.storage.engines.{module}" for module in ("sqlite", "sqlite_snapshot")},
+        "sqlite3": {f"refund_api.storage.engines.{module}" for module in ("sqlite", "sqlite_file", "sqlite_snapshot")},
         "fcntl": {"refund_api.storage.engines.file_lock"},
         "flask": {"app", "refund_api.http", "refund_api.cli"},
     }

@@ -55,17 +55,18 @@ class SqlLedger:
         statement = _INSERT_NONCE.on(self._connection)
         if self._connection.execute(statement, row, execution_options={"preserve_rowcount": True}).rowcount == 1:
             return True
-        # None when the purge came in between: then it had expired, and is nobody's.
-        found = self._connection.scalar(_NONCE_FINGERPRINT, {"nonce": nonce.value})
-        return bool(found == nonce.fingerprint)
+        # None: `db purge` deleted the row between the two statements. It had expired, so it is a conflict (False).
+        fingerprint = self._connection.scalar(_NONCE_FINGERPRINT, {"nonce": nonce.value})
+        return bool(fingerprint == nonce.fingerprint)
 
     def lock_order(self, order_number: str) -> Order | None:
         row = self._connection.execute(_LOCK_ORDER, {"order_number": order_number}).one_or_none()
         return None if row is None else Order(*row)
 
     def find_refund(self, order_number: str, set_hash: str) -> str | None:
-        found: str | None = self._connection.scalar(_FIND_REFUND, {"order_number": order_number, "set_hash": set_hash})
-        return found
+        key = {"order_number": order_number, "set_hash": set_hash}
+        refund_id: str | None = self._connection.scalar(_FIND_REFUND, key)
+        return refund_id
 
     def paid(self, order_number: str) -> Mapping[str, int]:
         rows = self._connection.execute(_PAID, {"order_number": order_number})
@@ -92,7 +93,10 @@ class SqlLedger:
                 "request_id": refund.request_id,
             },
         )
-        items = [key | {"passenger_id": one, "amount_minor": amount} for one, amount in sorted(refund.items.items())]
+        items = [
+            key | {"passenger_id": passenger_id, "amount_minor": amount}
+            for passenger_id, amount in sorted(refund.items.items())
+        ]
         self._connection.execute(_INSERT_ITEM, items)
         self._connection.execute(_INSERT_OUTBOX, key | {"state": "new", "attempts": 0, "next_try_at": now})
         if closes_order:

@@ -1,6 +1,21 @@
-"""A lock between processes and threads, had in turn: SQLite's own busy handler lets writers starve.
+"""A lock that processes and threads have in turn, beside a SQLite file (docs/adr/0009).
 
-flock belongs to the open file, not to the thread, so every holder has opened it anew.
+SQLite's own busy handler lets writers starve; the kernel queues whoever waits in flock(). But flock() knows no timeout.
+So a caller that does not get the lock at once lets a helper thread wait in flock(), and waits for the helper no longer
+than it may.
+
+A caller that gives up cannot call its helper back out of the kernel. It parks the helper, and the next caller adopts a
+parked one, whose turn comes sooner, instead of starting another. So there are never more helpers than there were
+callers at once, however long another process holds the lock.
+
+The states of a helper, which change under the mutex:
+- waiting: it stands in flock(), and one caller waits for it;
+- parked: it stands in flock(), its caller gave up; the next caller makes it `waiting` again;
+- reached: flock() has returned, with the lock or with an error; the caller takes the open file over;
+- released: flock() has returned while it was parked; nobody wants the lock, so the helper gives it back at once.
+
+flock() belongs to an open file, not to a thread: whoever holds or waits has opened the lock file for itself. Threads do
+not survive a fork: a child begins with locks that have no helpers.
 """
 
 from __future__ import annotations
@@ -16,8 +31,8 @@ from pathlib import Path
 from ...ports import LedgerUnavailable
 
 
-class _Place:
-    """A place in the kernel's queue, kept by a thread, because flock knows no timeout."""
+class _Helper:
+    """A thread in the kernel's queue, and the open file that will hold the lock."""
 
     def __init__(self, file: int) -> None:
         self.file = file
@@ -26,17 +41,13 @@ class _Place:
 
 
 class FileLock:
-    """One lock beside a database file, for the whole process.
-
-    Whoever gives up leaves the place to the next who comes, so there are never more places than there were callers at
-    once, however long another process holds the lock.
-    """
+    """One lock beside a database file, for the whole process."""
 
     def __init__(self, database: Path) -> None:
         self.path = lock_path(database)
         self._database = database
         self._mutex = threading.Lock()
-        self._left: list[_Place] = []
+        self._parked: list[_Helper] = []
 
     @contextmanager
     def held(self, seconds: float) -> Iterator[None]:
@@ -59,7 +70,7 @@ class FileLock:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return self._queue(self._take_over(file), seconds)
+            return self._wait_for(self._adopt_or_start(file), seconds)
         except OSError:
             os.close(file)
             raise
@@ -70,48 +81,49 @@ class FileLock:
         try:
             return os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
-            of = self._database.stat()
+            database = self._database.stat()
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with suppress(OSError):  # not root, and not of that group
-            os.fchown(file, of.st_uid if os.geteuid() == 0 else -1, of.st_gid)
-        os.fchmod(file, of.st_mode & 0o666)
+            os.fchown(file, database.st_uid if os.geteuid() == 0 else -1, database.st_gid)
+        os.fchmod(file, database.st_mode & 0o666)
         return file
 
-    def _take_over(self, file: int) -> _Place:
-        """A place that somebody left, or a new one at the end."""
+    def _adopt_or_start(self, file: int) -> _Helper:
+        """A parked helper, which needs no other file, or a new one at the end of the queue."""
         with self._mutex:
-            if self._left:
+            if self._parked:
                 os.close(file)
-                return self._left.pop(0)
-        place = _Place(file)
+                return self._parked.pop(0)
+        helper = _Helper(file)
         try:
-            threading.Thread(target=self._wait, args=(place,), name="ledger-lock", daemon=True).start()
+            threading.Thread(target=self._stand_in_queue, args=(helper,), name="ledger-lock", daemon=True).start()
         except RuntimeError:
             os.close(file)
             raise
-        return place
+        return helper
 
-    def _wait(self, place: _Place) -> None:
+    def _stand_in_queue(self, helper: _Helper) -> None:
+        """What the thread of a helper does."""
         try:
-            fcntl.flock(place.file, fcntl.LOCK_EX)
+            fcntl.flock(helper.file, fcntl.LOCK_EX)
         except OSError as error:
-            place.error = error
+            helper.error = error
         with self._mutex:
-            place.reached.set()
-            if place in self._left:
-                self._left.remove(place)
-                _release(place.file)
+            helper.reached.set()
+            if helper in self._parked:
+                self._parked.remove(helper)
+                _release(helper.file)
 
-    def _queue(self, place: _Place, seconds: float) -> int:
-        place.reached.wait(seconds)
+    def _wait_for(self, helper: _Helper, seconds: float) -> int:
+        helper.reached.wait(seconds)
         with self._mutex:
-            if not place.reached.is_set():
-                self._left.append(place)
+            if not helper.reached.is_set():
+                self._parked.append(helper)
                 raise LedgerUnavailable("the database is busy")
-        if place.error is not None:
-            os.close(place.file)
-            raise place.error
-        return place.file
+        if helper.error is not None:
+            os.close(helper.file)
+            raise helper.error
+        return helper.file
 
 
 def _release(file: int) -> None:
@@ -131,4 +143,4 @@ def lock_of(database: Path) -> FileLock:
     return FileLock(database)
 
 
-os.register_at_fork(after_in_child=lock_of.cache_clear)  # the threads that wait in its places stayed behind
+os.register_at_fork(after_in_child=lock_of.cache_clear)  # its helpers stayed behind

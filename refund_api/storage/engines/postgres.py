@@ -79,7 +79,8 @@ _LIBPQ = 170000  # the first whose cancellation can be bounded; before it PQcanc
 _AGAIN = ("40", "08", "57P", "25P03", "25P04", "23505", "0A000")
 # 25006 read only, 42P01 42703 42501: not migrated, or no right to. XX: a bug or a broken page of the server.
 _UNAVAILABLE = ("25006", "42P01", "42703", "42501", "XX")
-# Of a refused connection libpq keeps the SQLSTATE to itself; in another language than English they are asked again.
+# libpq gives no SQLSTATE when connecting fails, so its English text is looked for. The refusals of a server with other
+# lc_messages are not recognised: they are retried as if the connection were lost.
 _REFUSED = ("too many clients", "too many connections", "connection slots", "authentication failed", "does not exist")
 
 

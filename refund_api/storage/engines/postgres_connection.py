@@ -1,6 +1,17 @@
 """A psycopg connection that waits for nothing beyond its deadline: not to be made, not for a statement or a COMMIT.
 
-But for the names of hosts: their look-up is the C library's, which knows no deadline.
+psycopg waits without an end while it connects, for a statement and for a COMMIT, and no setting of the server bounds
+all three (docs/adr/0007). So each of these waits is a loop here that looks at the clock.
+
+A transaction says when it must have ended (bound). Whatever runs then goes through these states:
+- waiting for the answer, until `grace` seconds before the end;
+- cancelled (`spent`): a cancel request is sent, and the answer, mostly an error now, is waited for until the end;
+- closed: there was no answer at the end either. OperationalError.
+The server may act on a cancel request late, on whatever runs next. So a spent connection is never used again: its
+transaction invalidates it.
+
+Connections are made by the pool, in the thread of the transaction that needs one. So that thread, not the connection,
+knows until when (connecting_until). Exception: DNS look-ups (getaddrinfo) cannot be bounded.
 """
 
 from __future__ import annotations
@@ -36,7 +47,7 @@ _thread = _Thread()
 
 @contextmanager
 def connecting_until(end: float) -> Iterator[None]:
-    """Connections that this thread makes meanwhile are there at `end` (time.monotonic), or given up."""
+    """Connections that this thread makes meanwhile are made by `end` (time.monotonic), or given up."""
     _thread.end = end
     try:
         yield
@@ -76,12 +87,12 @@ class BoundedConnection(psycopg.Connection[Any]):
             return super().wait(gen, *args, **options)
         poll = select.poll()
         try:
-            wanted = next(gen)
+            needed = next(gen)
             while True:
-                poll.register(self.fileno(), _EVENTS[wanted])
-                found = poll.poll(self._patience())
-                if found:
-                    wanted = gen.send(_ready(found[0][1], wanted))
+                poll.register(self.fileno(), _EVENTS[needed])
+                events = poll.poll(self._patience())
+                if events:
+                    needed = gen.send(_ready(events[0][1], needed))
                 else:
                     self._give_up()
         except StopIteration as end:
@@ -129,8 +140,8 @@ def _until(end: float, connecting: Generator[Any, Any, T]) -> Generator[Any, Any
         return result
 
 
-def _ready(event: int, wanted: Wait) -> Ready:
+def _ready(event: int, needed: Wait) -> Ready:
     # A broken connection is ready for all that was asked: libpq then says what happened.
     readable = Ready.R if event & ~select.POLLOUT else 0
     writable = Ready.W if event & ~select.POLLIN else 0
-    return Ready((readable | writable) & wanted)
+    return Ready((readable | writable) & needed)

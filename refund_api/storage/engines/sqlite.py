@@ -12,22 +12,21 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import DBAPIError
 
 from ...ports import LedgerUnavailable
 from ..budget import Budget, Verdict
 from .base import WAYS_OUT
 from .file_lock import lock_of
+from .sqlite_file import file_identity, follow_file, real_path
 from .sqlite_snapshot import snapshot_of
 
 NO_LEDGER = "the database has no ledger"
-_CONNECT_TIMEOUT = 0.3  # seconds, for a lock that is in the way of opening; then the transaction is begun again
+_CONNECT_TIMEOUT = 0.3  # seconds: the busy timeout while connecting; when it is over, the next attempt begins
 _SPARE = 1 << 20  # bytes on the disk, without which the next COMMIT may fail
 _AGAIN = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -60,7 +59,7 @@ def engine_for(url: str, *, threads: int) -> Engine:
     )
     event.listen(engine, "connect", _open)
     event.listen(engine, "begin", _begin)
-    _watch(engine, path)
+    follow_file(engine, path)
     return engine
 
 
@@ -77,35 +76,6 @@ def make_database(engine: Engine) -> None:
         raise LedgerUnavailable(f"the database cannot be made: {error}") from error
 
 
-def _watch(engine: Engine, path: Path) -> None:
-    """A connection serves the file it was opened on: never one that a restore has replaced, or that is gone."""
-
-    @event.listens_for(engine, "do_connect")
-    def connect(
-        dialect: object, record: ConnectionPoolEntry, args: object, options: dict[str, Any]
-    ) -> sqlite3.Connection:
-        record.info["file"] = _identity(path)  # before it is opened: replaced in between, it is taken for the older one
-        # rw, not rwc: an empty ledger in the place of a lost one would refund all of it again.
-        driver: sqlite3.Connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, **options)
-        return driver
-
-    @event.listens_for(engine, "checkout")
-    def compare(driver: sqlite3.Connection, record: ConnectionPoolEntry, proxy: object) -> None:
-        if record.info["file"] != _identity(path):
-            raise DisconnectionError("another file has the name now")  # the pool opens it instead
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    """Of the file that has the name now. LedgerUnavailable."""
-    try:
-        found = path.stat()
-    except FileNotFoundError as error:
-        raise LedgerUnavailable(f"{path} does not exist: {WAYS_OUT}") from error
-    except OSError as error:
-        raise LedgerUnavailable(f"{path} cannot be reached: {error.strerror}") from error
-    return found.st_dev, found.st_ino
-
-
 def _open(driver: sqlite3.Connection, record: object) -> None:
     try:
         _make_durable(driver)
@@ -117,9 +87,9 @@ def _open(driver: sqlite3.Connection, record: object) -> None:
 def _make_durable(driver: sqlite3.Connection) -> None:
     driver.isolation_level = None  # the module shall not begin transactions of its own
     mode, synchronous = journal(sqlite3.sqlite_version_info)
-    (found,) = driver.execute(f"PRAGMA journal_mode = {mode}").fetchone()
-    if found != mode:
-        raise sqlite3.OperationalError(f"the journal is {found} and cannot be made {mode}")
+    (mode_now,) = driver.execute(f"PRAGMA journal_mode = {mode}").fetchone()
+    if mode_now != mode:
+        raise sqlite3.OperationalError(f"the journal is {mode_now} and cannot be made {mode}")
     driver.execute(f"PRAGMA synchronous = {synchronous}")
     driver.execute("PRAGMA foreign_keys = ON")
 
@@ -134,12 +104,12 @@ def _begin(connection: Connection) -> None:
 def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
     """One writing transaction, alone behind the file lock. LedgerUnavailable: no file, or no lock in its budget."""
     path = Path(engine.url.database or "")
-    _identity(path)
-    with lock_of(real_path(path)).held(_left(budget, end)):
+    file_identity(path)
+    with lock_of(real_path(path)).held(_lock_seconds(budget, end)):
         with _transaction(engine, budget, end) as connection:
             file = connection.connection.info["file"]
             yield connection
-        if _identity(path) != file:
+        if file_identity(path) != file:
             raise LedgerUnavailable(f"{path} was replaced before the commit, which went to the file that had the name")
 
 
@@ -151,6 +121,22 @@ def reading(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
 
 
 @contextmanager
+def _transaction(engine: Engine, budget: Budget, end: float, *, reading: bool = False) -> Iterator[Connection]:
+    with engine.connect().execution_options(reading=reading) as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        try:
+            _wait_for_locks(driver, budget, end)
+            with _read_only(driver) if reading else nullcontext(), connection.begin():
+                yield connection
+                _wait_for_locks(driver, budget, end)  # the COMMIT has what the statements left
+        except DBAPIError as error:
+            if verdict(error) is Verdict.UNAVAILABLE:
+                connection.invalidate()  # opened on a read-only file, it stays so when the file is mended
+            raise
+
+
+@contextmanager
 def _read_only(driver: sqlite3.Connection) -> Iterator[None]:
     """No statement writes meanwhile. Then all may again: the connection goes back to the pool."""
     driver.execute("PRAGMA query_only = ON")
@@ -158,6 +144,23 @@ def _read_only(driver: sqlite3.Connection) -> Iterator[None]:
         yield
     finally:
         driver.execute("PRAGMA query_only = OFF")
+
+
+def _wait_for_locks(driver: sqlite3.Connection, budget: Budget, end: float) -> None:
+    driver.execute(f"PRAGMA busy_timeout = {round(_lock_seconds(budget, end) * 1000)}")
+
+
+def _lock_seconds(budget: Budget, end: float) -> float:
+    """Seconds that a lock may be waited for now."""
+    return max(0.0, min(budget.lock, end - time.monotonic()))
+
+
+def verdict(error: DBAPIError) -> Verdict:
+    """By the primary result code: full, read only, unreadable or not migrated is unavailable."""
+    if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _AGAIN:
+        return Verdict.AGAIN
+    wrong = isinstance(error.orig, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError))
+    return Verdict.FAULT if wrong else Verdict.UNAVAILABLE
 
 
 def snapshot(engine: Engine) -> AbstractContextManager[Connection]:
@@ -186,41 +189,3 @@ def problems(connection: Connection) -> list[str]:
 def missing_privileges(connection: Connection, needed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """None: whoever may write the file may do everything."""
     return []
-
-
-def real_path(path: Path) -> Path:
-    """Where a link leads now: beside that file are its journal and its lock."""
-    return Path(os.path.realpath(path))
-
-
-def _left(budget: Budget, end: float) -> float:
-    """Seconds that a lock may be waited for now."""
-    return max(0.0, min(budget.lock, end - time.monotonic()))
-
-
-@contextmanager
-def _transaction(engine: Engine, budget: Budget, end: float, *, reading: bool = False) -> Iterator[Connection]:
-    with engine.connect().execution_options(reading=reading) as connection:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        try:
-            _wait_for_locks(driver, budget, end)
-            with _read_only(driver) if reading else nullcontext(), connection.begin():
-                yield connection
-                _wait_for_locks(driver, budget, end)  # the COMMIT has what the statements left
-        except DBAPIError as error:
-            if verdict(error) is Verdict.UNAVAILABLE:
-                connection.invalidate()  # opened on a read-only file, it stays so when the file is mended
-            raise
-
-
-def _wait_for_locks(driver: sqlite3.Connection, budget: Budget, end: float) -> None:
-    driver.execute(f"PRAGMA busy_timeout = {round(_left(budget, end) * 1000)}")
-
-
-def verdict(error: DBAPIError) -> Verdict:
-    """By the primary result code: full, read only, unreadable or not migrated is unavailable."""
-    if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _AGAIN:
-        return Verdict.AGAIN
-    wrong = isinstance(error.orig, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError))
-    return Verdict.FAULT if wrong else Verdict.UNAVAILABLE

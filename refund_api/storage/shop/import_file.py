@@ -56,10 +56,10 @@ class ImportedOrders:
         return self._count
 
     def __iter__(self) -> Iterator[ImportedOrder]:
-        for found in _read(self._lines):
-            if isinstance(found, Problem):
-                raise ValueError(f"line {found.line}: {found.reason}")
-            yield found
+        for entry in _read(self._lines):
+            if isinstance(entry, Problem):
+                raise ValueError(f"line {entry.line}: {entry.reason}")
+            yield entry
 
 
 def read_import(lines: Iterable[str | bytes]) -> tuple[ImportedOrders, list[Problem]]:
@@ -69,13 +69,13 @@ def read_import(lines: Iterable[str | bytes]) -> tuple[ImportedOrders, list[Prob
     count = 0
     problems: list[Problem] = []
     seen: set[str] = set()
-    for found in _read(lines):
-        if isinstance(found, Problem):
-            problems.append(found)
-        elif found.order.order_number in seen:
-            problems.append(Problem(found.line, f"order_number {found.order.order_number} is on an earlier line too"))
+    for entry in _read(lines):
+        if isinstance(entry, Problem):
+            problems.append(entry)
+        elif entry.order.order_number in seen:
+            problems.append(Problem(entry.line, f"order_number {entry.order.order_number} is on an earlier line too"))
         else:
-            seen.add(found.order.order_number)
+            seen.add(entry.order.order_number)
             count += 1
     return ImportedOrders(lines, count), problems
 
@@ -127,24 +127,25 @@ def _read_passengers(value: object) -> dict[str, int]:
     if len(value) > MAX_PASSENGERS:
         raise _Bad(f"passengers: {len(value)}, more than {MAX_PASSENGERS}")
     paid: dict[str, int] = {}
-    for one in value:
-        _check_keys("a passenger", one, _PASSENGER_KEYS)
-        passenger_id = _text("passenger_id", one, _GUID.fullmatch, "not a GUID with hyphens").lower()
+    for passenger in value:
+        _check_keys("a passenger", passenger, _PASSENGER_KEYS)
+        passenger_id = _text("passenger_id", passenger, _GUID.fullmatch, "not a GUID with hyphens").lower()
         if passenger_id in paid:
             raise _Bad(f"passenger_id {passenger_id} is there twice")
-        if type(one["paid_minor"]) is not int or not 0 <= one["paid_minor"] <= MAX_MINOR:
-            raise _Bad(f"paid_minor {_shown(one['paid_minor'])}: not an integer from 0 to {MAX_MINOR}")
-        paid[passenger_id] = one["paid_minor"]
+        amount = passenger["paid_minor"]
+        if type(amount) is not int or not 0 <= amount <= MAX_MINOR:
+            raise _Bad(f"paid_minor {_shown(amount)}: not an integer from 0 to {MAX_MINOR}")
+        paid[passenger_id] = amount
     return paid
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found:
+        if name in members:
             raise _Bad(f"the key {_shown(name)} is there twice")
-        found[name] = value
-    return found
+        members[name] = value
+    return members
 
 
 def _check_keys(what: str, value: object, keys: tuple[str, ...]) -> None:
@@ -159,15 +160,15 @@ def _check_keys(what: str, value: object, keys: tuple[str, ...]) -> None:
 
 
 def _text(name: str, value: Mapping[str, Any], fits: Any, otherwise: str) -> str:
-    found = value[name]
-    if not isinstance(found, str) or not fits(found):
-        raise _Bad(f"{name} {_shown(found)}: {otherwise}")
-    return found
+    text = value[name]
+    if not isinstance(text, str) or not fits(text):
+        raise _Bad(f"{name} {_shown(text)}: {otherwise}")
+    return text
 
 
 def _is_order_number(value: str) -> bool:
     # Cc: control characters, NUL among them. Cs: a lone surrogate, which no database takes.
-    return 1 <= len(value) <= 64 and not any(unicodedata.category(one) in {"Cc", "Cs"} for one in value)
+    return 1 <= len(value) <= 64 and not any(unicodedata.category(c) in {"Cc", "Cs"} for c in value)
 
 
 def _date(value: object) -> date:

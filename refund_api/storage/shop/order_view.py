@@ -78,11 +78,11 @@ def read_order(engine: Engine, order_number: str) -> OrderView | None:
 
     def look(connection: Connection) -> OrderView | None:
         key = {"order_number": order_number}
-        row = connection.execute(_ORDER, key).one_or_none()
-        if row is None:
+        order = connection.execute(_ORDER, key).one_or_none()
+        if order is None:
             return None
-        passengers = tuple(PassengerView(*found) for found in connection.execute(_PASSENGERS, key))
-        refunds = tuple(RefundView(**found) for found in connection.execute(_REFUNDS, key).mappings())
-        return OrderView(Order(*row[:4]), row.updated_at, passengers, refunds)
+        passengers = tuple(PassengerView(*row) for row in connection.execute(_PASSENGERS, key))
+        refunds = tuple(RefundView(**row) for row in connection.execute(_REFUNDS, key).mappings())
+        return OrderView(Order(*order[:4]), order.updated_at, passengers, refunds)
 
     return run_reading(engine, look)

@@ -382,6 +382,6 @@ def test_a_forked_child_opens_connections_of_its_own(engine: Engine) -> None:
 
 
 def test_a_lock_is_waited_for_no_longer_than_its_budget_and_the_whole() -> None:
-    assert sqlite._left(Budget(lock=3), time.monotonic() + 8) == 3
-    assert sqlite._left(Budget(lock=3), time.monotonic() + 1) <= 1
-    assert sqlite._left(Budget(lock=3), time.monotonic() - 1) == 0
+    assert sqlite._lock_seconds(Budget(lock=3), time.monotonic() + 8) == 3
+    assert sqlite._lock_seconds(Budget(lock=3), time.monotonic() + 1) <= 1
+    assert sqlite._lock_seconds(Budget(lock=3), time.monotonic() - 1) == 0

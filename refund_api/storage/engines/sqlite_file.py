@@ -1,0 +1,58 @@
+"""The file of a ledger: which one has the name now, and connections that follow it.
+
+A restore puts another file under the name while the service runs. A connection to the old file would go on writing
+refunds that nobody finds again. So every connection remembers which file it was opened on; the pool compares before
+each use and opens the new file instead, and a transaction compares once more after its COMMIT.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ...ports import LedgerUnavailable
+from .base import WAYS_OUT
+
+FileIdentity = tuple[int, int]
+"""Device and inode."""
+
+
+def file_identity(path: Path) -> FileIdentity:
+    """Which file has the name now. LedgerUnavailable: none, or it cannot be reached."""
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise LedgerUnavailable(f"{path} does not exist: {WAYS_OUT}") from error
+    except OSError as error:
+        raise LedgerUnavailable(f"{path} cannot be reached: {error.strerror}") from error
+    return status.st_dev, status.st_ino
+
+
+def real_path(path: Path) -> Path:
+    """Where a link leads now: beside that file are its journal and its lock."""
+    return Path(os.path.realpath(path))
+
+
+def follow_file(engine: Engine, path: Path) -> None:
+    """Let every connection of the engine serve the file that has the name, and never make one."""
+
+    @event.listens_for(engine, "do_connect")
+    def connect(
+        dialect: object, record: ConnectionPoolEntry, args: object, options: dict[str, Any]
+    ) -> sqlite3.Connection:
+        # Noted before opening: if the file is replaced in between, checkout sees a difference and opens it again.
+        record.info["file"] = file_identity(path)
+        # rw, not rwc: an empty ledger in the place of a lost one would refund all of it again.
+        driver: sqlite3.Connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, **options)
+        return driver
+
+    @event.listens_for(engine, "checkout")
+    def compare(driver: sqlite3.Connection, record: ConnectionPoolEntry, proxy: object) -> None:
+        if record.info["file"] != file_identity(path):
+            raise DisconnectionError("another file has the name now")  # the pool opens it instead
