@@ -1,0 +1,46 @@
+"""What clients read about bad input, to the byte: clients may have come to rely on any of these texts."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from refund_api.cancel.handler import _invalid
+from refund_api.cancel.shape import binding_problems, shape_problems
+from refund_api.http.formatters import FORMATTERS
+from refund_api.http.ignored import in_words
+
+Case = dict[str, Any]
+
+CASES: list[Case] = json.loads((Path(__file__).parent / "messages" / "messages.json").read_text(encoding="utf-8"))
+READ = {formatter.name: formatter.read for formatter in FORMATTERS}
+
+
+def bytes_of(body: dict[str, str]) -> bytes:
+    return body["text"].encode() if "text" in body else base64.b64decode(body["base64"])
+
+
+def told(case: Case) -> tuple[str | None, str]:
+    """The message of the answer, None for a request that is right, and the words for what was skipped."""
+    bound = READ[case["format"]](bytes_of(case["body"]), case["charset"])
+    problems = list(binding_problems(bound))
+    if bound.value is not None and not problems:
+        problems = list(shape_problems(bound.value))
+    return _invalid(problems).message if problems else None, in_words(bound.ignored)
+
+
+@pytest.mark.parametrize("format_", READ)
+def test_every_message_about_bad_input_is_the_recorded_one(format_: str) -> None:
+    cases = [case for case in CASES if case["format"] == format_]
+    assert len(cases) > 50
+    assert [(case, told(case)[0]) for case in cases if told(case)[0] != case["message"]] == []
+
+
+def test_what_xml_skips_is_told_in_the_recorded_words() -> None:
+    cases = [case for case in CASES if case.get("ignored")]
+    assert len(cases) > 20
+    assert [(case, told(case)[1]) for case in cases if told(case)[1] != case["ignored"]] == []
