@@ -2,72 +2,79 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
 from datetime import timedelta
-from functools import cache, partial
+from functools import partial
 
 from flask import Flask
 
 from refund_api import cli
-from refund_api.cancel import PATH
-from refund_api.cancel.handler import CancelOrder, count_nothing
-from refund_api.http.blueprint import current_origin, make_blueprint
-from refund_api.http.formatters import FORMATTERS
-from refund_api.http.media import Bound
-from refund_api.ports import Clock, utc_now
+from refund_api.actions import ACTIONS, Action, Handler
+from refund_api.http.blueprint import make_blueprint
+from refund_api.http.edge import Edge, Endpoint
+from refund_api.once import Once
+from refund_api.ops.log_and_count import LogAndCount
+from refund_api.parts import Parts
+from refund_api.ports import Clock, UnitOfWork, utc_now
 from refund_api.settings import Settings
 from refund_api.signing.keys import KeyRing
 from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
-from xml_contracts.refund import ApiResult, TicketRefundRequest
-
-Handler = Callable[[Bound[TicketRefundRequest]], ApiResult]
-Count = Callable[[str, str], None]
 
 
-def create_app(settings: Settings | None = None, *, handler: Handler | None = None) -> Flask:
+def create_app(
+    settings: Settings | None = None,
+    *,
+    actions: tuple[Action, ...] = ACTIONS,
+    handler: Handler | None = None,
+    clock: Clock = utc_now,
+) -> Flask:
     """The WSGI application. With a handler given, neither key nor database is needed.
 
     Without settings the environment is read when it is first needed, so that every command can start and say what is
-    wrong. `app.extensions["refund_api"]` counts, in this process, what metrics will show: ("members_ignored", member,
-    kind), ("signature_rejected", cause), ("nonce_conflict", "observed").
+    wrong. `app.extensions["refund_api"]` counts, in this process, what metrics will show (ops/log_and_count.py).
     """
     app = Flask(__name__, static_folder=None)
     if settings is None and handler is not None:
         settings = Settings()
-    read_settings = cache(lambda: settings or Settings.from_environ())
-    app.extensions["refund_api"] = counted = Counter[tuple[str, ...]]()
-
-    def count(*labels: str) -> None:
-        counted[labels] += 1
-
-    blueprint = make_blueprint(
-        handler or (make_handler(settings, count=count) if settings else _on_first_request(read_settings, count)),
-        FORMATTERS,
-        count_ignored=partial(count, "members_ignored"),
-        explain=lambda: read_settings().explain,
+    read_settings = Once(partial(_given_or_environ, settings))
+    unit_of_work = Once(partial(_unit_of_work, read_settings))
+    log_and_count = LogAndCount()
+    app.extensions["refund_api"] = log_and_count.counted
+    endpoints = tuple(
+        Endpoint.of(action, Once(partial(_handler, action, handler, read_settings, unit_of_work))) for action in actions
     )
-    app.register_blueprint(blueprint)
+    edge = Edge(endpoints, (log_and_count,), clock, partial(_explains, read_settings))
+    app.register_blueprint(make_blueprint(edge))
     cli.register(app, read_settings)
     return app
 
 
-def _on_first_request(read_settings: Callable[[], Settings], count: Count) -> Handler:
-    handler = cache(lambda: make_handler(read_settings(), count=count))
-    return lambda bound: handler()(bound)
-
-
-def make_handler(settings: Settings, *, clock: Clock = utc_now, count: Count = count_nothing) -> CancelOrder:
-    """The handler on the real ledger; connections are opened by the first request, after gunicorn has forked."""
-    engine = make_engine(settings.database_url, threads=settings.threads)
+def make_parts(action: Action, settings: Settings, unit_of_work: UnitOfWork) -> Parts:
+    """What the handler of an action works with."""
     ring = KeyRing.from_json(settings.keys) if settings.keys else KeyRing()
-    return CancelOrder(
-        unit_of_work=SqlUnitOfWork(engine),
-        verifier=Verifier(ring, timedelta(seconds=settings.tolerance_seconds), PATH, settings.signature_schemes),
-        clock=clock,
-        origin=current_origin,
-        enforce_nonce=settings.legacy_nonce_enforced,
-        count=count,
-    )
+    tolerance = timedelta(seconds=settings.tolerance_seconds)
+    return Parts(unit_of_work, Verifier(ring, tolerance, action.path, settings.signature_schemes), settings)
+
+
+def make_unit_of_work(settings: Settings) -> SqlUnitOfWork:
+    """The ledger of these settings; connections are opened by the first request, after gunicorn has forked."""
+    return SqlUnitOfWork(make_engine(settings.database_url, threads=settings.threads))
+
+
+def _handler(
+    action: Action, given: Handler | None, settings: Once[Settings], unit_of_work: Once[UnitOfWork]
+) -> Handler:
+    return given or action.make_handler(make_parts(action, settings(), unit_of_work()))
+
+
+def _unit_of_work(settings: Once[Settings]) -> UnitOfWork:
+    return make_unit_of_work(settings())
+
+
+def _given_or_environ(settings: Settings | None) -> Settings:
+    return settings or Settings.from_environ()
+
+
+def _explains(settings: Once[Settings]) -> bool:
+    return settings().explain

@@ -22,14 +22,16 @@ from lxml import etree
 from app import create_app
 from benchmarks import peers
 from benchmarks.measure import Goal, medians
-from refund_api.cancel import PATH
-from refund_api.http.formatters import FORM, JSON
-from refund_api.http.media import Bound
+from refund_api.context import RequestContext
+from refund_api.http.formatters import formatters_for
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.legacy import sign_legacy
 from refund_api.signing.verifier import Verifier
 from xml_contracts import DataContractSerializer
+from xml_contracts.reading import Reading
 from xml_contracts.refund import ApiResult, Terminal, TicketRefundRequest
+
+JSON, _, FORM = formatters_for(TicketRefundRequest, ApiResult)
 
 SECRET = b"a shared secret of thirty-two b."
 NOW = datetime(2026, 11, 23, 8, 10, 22, tzinfo=UTC)
@@ -110,8 +112,8 @@ def bench_xml_write() -> tuple[dict[str, float], list[Goal]]:
 
 def bench_json_read() -> tuple[dict[str, float], list[Goal]]:
     body, form = request_json(), request_form()
-    assert JSON.read(body, "utf-8") == Bound(REQUEST)
-    assert FORM.read(form, "utf-8") == Bound(REQUEST)
+    assert JSON.read(body, "utf-8") == Reading(REQUEST)
+    assert FORM.read(form, "utf-8") == Reading(REQUEST)
     hand_written = HandWritten()
     times = medians(
         {
@@ -125,11 +127,11 @@ def bench_json_read() -> tuple[dict[str, float], list[Goal]]:
 
 
 def bench_wsgi() -> tuple[dict[str, float], list[Goal]]:
-    verifier = Verifier(KeyRing((Key("bench", "legacy", SECRET),)), timedelta(seconds=300), PATH)
+    verifier = Verifier(KeyRing((Key("bench", "legacy", SECRET),)), timedelta(seconds=300), "/api/order/cancel")
 
-    def handler(bound: Bound[TicketRefundRequest]) -> ApiResult:
-        assert bound.value is not None
-        verifier.verify(bound.value, NOW)
+    def handler(reading: Reading[TicketRefundRequest], context: RequestContext) -> ApiResult:
+        assert reading.value is not None
+        verifier.verify(reading.value, NOW)
         return RESULT
 
     service = create_app(handler=handler)

@@ -25,10 +25,9 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from benchmarks.measure import Goal
-from refund_api.cancel import PATH
 from refund_api.cancel.handler import CancelOrder
-from refund_api.http.media import Bound
-from refund_api.ports import LedgerUnavailable, Origin
+from refund_api.context import RequestContext
+from refund_api.ports import LedgerUnavailable
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.legacy import sign_legacy
 from refund_api.signing.verifier import Verifier
@@ -39,6 +38,7 @@ from refund_api.storage.schema import upgrade
 from refund_api.storage.tables import orders, passenger
 from refund_api.storage.transaction import run_writing
 from refund_api.storage.unit_of_work import SqlUnitOfWork
+from xml_contracts.reading import Reading
 from xml_contracts.refund import Terminal, TicketRefundRequest
 
 WRITERS = 4
@@ -145,24 +145,25 @@ def order_number(writer: int, turn: int) -> str:
 def cancel_until_the_end(task: Task) -> tuple[list[float], int]:
     """Seconds of each cancellation, answered with a number, and how many were not answered."""
     set_up(task.arm)
-    verifier = Verifier(KeyRing((Key("bench", "legacy", SECRET),)), timedelta(seconds=300), PATH)
+    verifier = Verifier(KeyRing((Key("bench", "legacy", SECRET),)), timedelta(seconds=300), "/api/order/cancel")
     engine = make_engine(task.url, threads=1)
-    handler = CancelOrder(SqlUnitOfWork(engine), verifier, lambda: NOW, lambda: Origin("127.0.0.1", "bench"))
+    handler = CancelOrder(SqlUnitOfWork(engine), verifier)
+    context = RequestContext("bench", "127.0.0.1", NOW)
     times: list[float] = []
     try_again = 0
     time.sleep(max(0.0, task.begin - time.time()))
     for number in range(10**9):
         if time.time() >= task.end:
             break
-        request = Bound(request_of(task.writer, number))
+        request = Reading(request_of(task.writer, number))
         began = time.perf_counter()
         try:
-            answer = handler(request)
+            result = handler(request, context).result
         except LedgerUnavailable:
             try_again += 1
             continue
         times.append(time.perf_counter() - began)
-        assert answer.code == 1, answer
+        assert result.code == 1, result
     engine.dispose()
     return times, try_again
 

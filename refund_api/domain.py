@@ -16,13 +16,13 @@ CANCELLED = "cancelled"
 
 
 class Refusal(Enum):
-    """Why an order cannot be cancelled as asked."""
+    """Why an order cannot be cancelled as asked; the value is the code that clients read."""
 
-    ORDER_NOT_FOUND = "order_not_found"
-    PASSENGER_NOT_IN_ORDER = "passenger_not_in_order"
-    ALREADY_CANCELLED = "already_cancelled"
-    ORDER_NOT_CANCELLABLE = "order_not_cancellable"
-    DEPARTS_WITHIN_30_DAYS = "departs_within_30_days"
+    ORDER_NOT_FOUND = 2001
+    PASSENGER_NOT_IN_ORDER = 2002
+    DEPARTS_WITHIN_30_DAYS = 2003
+    ALREADY_CANCELLED = 2004
+    ORDER_NOT_CANCELLABLE = 2005
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,44 +1,67 @@
-"""schema_of(contract, lexical): a data contract compiled to a marshmallow schema, once.
+"""schema_of(contract, visitor): a data contract compiled to a marshmallow schema, once.
 
-Members, their order and types come from the declaration; only the field classes differ by format.
-Names match exactly first, then ignoring case, as in .NET (facts.md 6.1, 8.4).
+Members, their order and types come from the declaration; a format adds a visitor, which makes a field of each member.
+Names match exactly first, then ignoring case, as in .NET (wire-facts 6.1, 8.4).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from enum import Enum, IntEnum
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import Any, Generic, TypeVar, cast
 
 from marshmallow import Schema, ValidationError, fields
 
 from xml_contracts.contract import Contract, Member
+from xml_contracts.errors import DeclarationError
+from xml_contracts.reading import Problem, Reading, Reason, Skipped
 
 from .conversions import fold
-from .fields import FormEnum, FormInteger, FormString, JsonEnum, JsonInteger, JsonString
+from .reasons import ConversionFault
+
+T = TypeVar("T")
 
 
-class FieldClasses(NamedTuple):
-    """The field class of each type."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Visitor(Generic[T]):
+    """What a format makes of a member, by the member's type; every enum is under IntEnum."""
 
-    string: type[JsonString] | type[FormString]
-    integer: type[JsonInteger] | type[FormInteger]
-    enum: type[JsonEnum] | type[FormEnum]
+    format: str
+    by_type: Mapping[type, Callable[[Member], T]]
+
+    def visit(self, member: Member) -> T:
+        """DeclarationError for a type that the format cannot carry."""
+        type_ = IntEnum if issubclass(member.type, IntEnum) else member.type
+        if type_ not in self.by_type:
+            name = f"{member.declaring.name}.{member.attribute}"
+            raise DeclarationError(f"{name}: {self.format} has no spelling of {type_.__name__}")
+        return self.by_type[type_](member)
 
 
-class Lexical(Enum):
-    """Whose spelling of values a schema takes."""
+class NotConverted(ValidationError):
+    """A value is not one of its member's type."""
 
-    JSON = FieldClasses(JsonString, JsonInteger, JsonEnum)
-    FORM = FieldClasses(FormString, FormInteger, FormEnum)
+    def __init__(self, reason: Reason, *arguments: str | int) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.arguments = arguments
 
 
-class Reading(NamedTuple):
-    """An instance of the contract or None, and (member or None, reason) for what could not be read."""
+class MemberField(fields.Field[T]):
+    """Base of the fields of every format; they raise NotConverted and no other ValidationError."""
 
-    value: Any
-    errors: tuple[tuple[str | None, str], ...] = ()
+    def __init__(self, member: Member) -> None:
+        super().__init__(data_key=member.name, allow_none=not member.primitive.is_value_type)
+
+    def make_error(self, key: str, **kwargs: Any) -> ValidationError:
+        """What marshmallow raises by itself: it is given nothing to complain about but null."""
+        return NotConverted(ConversionFault.NULL)
+
+
+FieldVisitor = Visitor[MemberField[Any]]
 
 
 class ContractSchema(Schema):
@@ -58,41 +81,52 @@ class ContractSchema(Schema):
         """The member that a name on the wire means, None for an unknown one."""
         return self._names.get(name) or self._folded.get(fold(name))
 
-    def read(self, values: Iterable[tuple[str, Any]]) -> Reading:
+    def read(self, values: Sequence[tuple[str, Any]]) -> Reading[Any]:
         """The instance of (member name, value), each assigned in its turn; one that fails changes nothing.
 
         As JsonSerializerInternalReader.PopulateObject does; Schema.load takes every name once, and twice the time.
         """
         attributes: dict[str, Any] = {}
-        errors: dict[tuple[str | None, str], None] = {}
+        errors: dict[Problem, None] = {}
         failed: set[object] = set()
+        last_failed: set[str] = set()
         for name, value in values:
             text = (name, type(value), value) if isinstance(value, str) else None
             if text in failed:
+                last_failed.add(name)
                 continue
             attribute, field = self._by_name[name]
             try:
                 attributes[attribute] = field.deserialize(value, name)
-            except ValidationError as error:
-                errors |= {(name, str(reason)): None for reason in error.messages}
+            except NotConverted as error:
+                errors[Problem(name, error.reason, error.arguments)] = None
+                last_failed.add(name)
                 if text is not None:
                     failed.add(text)
-        return Reading(self.contract.cls(**attributes), tuple(errors))
+            else:
+                if last_failed:
+                    last_failed.discard(name)
+        repeated = self._repeated(values, attributes, last_failed) if len(attributes) < len(values) else ()
+        return Reading(self.contract.cls(**attributes), tuple(errors), repeated)
+
+    def _repeated(
+        self, values: Sequence[tuple[str, Any]], attributes: Mapping[str, Any], last_failed: set[str]
+    ) -> tuple[Problem, ...]:
+        """Which of several values counts; where none does, the errors say so."""
+        times = Counter(name for name, _ in values)
+        return tuple(
+            Problem(
+                name,
+                Skipped.REPEATED_LAST_READABLE_COUNTS if name in last_failed else Skipped.REPEATED_LAST_COUNTS,
+            )
+            for name, number in times.items()
+            if number > 1 and self._by_name[name][0] in attributes
+        )
 
 
 @cache
-def schema_of(contract: Contract, lexical: Lexical) -> ContractSchema:
-    """The schema of a contract in a format; compiled at the first call, at import where it is a constant."""
-    members = {m.attribute: _field(m, lexical) for m in contract.members}
-    name = f"{contract.cls.__name__}{lexical.name.title()}"
-    schema = type(name, (ContractSchema,), members)
+def schema_of(contract: Contract, visitor: FieldVisitor) -> ContractSchema:
+    """The schema of a contract in a format. DeclarationError: a member that the format cannot carry."""
+    members = {m.attribute: visitor.visit(m) for m in contract.members}
+    schema = type(f"{contract.cls.__name__}{visitor.format.title()}", (ContractSchema,), members)
     return cast(ContractSchema, schema(contract))
-
-
-def _field(member: Member, lexical: Lexical) -> fields.Field[Any]:
-    classes: FieldClasses = lexical.value
-    if issubclass(member.type, IntEnum):
-        return classes.enum(member.type, data_key=member.name)
-    if member.type is int:
-        return classes.integer(data_key=member.name)
-    return classes.string(data_key=member.name, allow_none=True)

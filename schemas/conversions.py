@@ -1,6 +1,6 @@
 """Text -> value as .NET converts it, wherever JSON and forms differ from XmlConvert.
 
-Every function raises ValueError for text that .NET refuses; nothing here knows JSON or forms.
+Every function raises ValueNotReadable, a ValueError, for text that .NET refuses; nothing here knows JSON or forms.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from functools import reduce
 from operator import or_
 from typing import Final
 
+from xml_contracts.errors import ValueNotReadable
 from xml_contracts.primitives import read_int32
+
+from .reasons import ConversionFault
 
 # Char.IsWhiteSpace; str.strip() alone would also take U+001C to U+001F.
 WHITE_SPACE: Final = "".join(
@@ -43,7 +46,7 @@ def wrap_int32(number: int) -> int:
 
 
 def read_form_int32(text: str) -> int:
-    """Int32Converter: trimmed; hexadecimal after `#`, `0x` or `&h` (facts.md 8.7)."""
+    """Int32Converter: trimmed; hexadecimal after `#`, `0x` or `&h` (wire-facts 8.7)."""
     text = text.strip(WHITE_SPACE)
     hexadecimal = _HEX32.match(text)
     return wrap_int32(int(hexadecimal[1], 16)) if hexadecimal else read_int32(text)
@@ -65,18 +68,18 @@ class EnumText:
             return number
 
     def read_json(self, text: str) -> int:
-        """EnumUtils.ParseEnum: one number, or a list of names (facts.md 6.9)."""
+        """EnumUtils.ParseEnum: one number, or a list of names (wire-facts 6.9)."""
         text = text.strip(WHITE_SPACE)
         return self.value(read_int32(text) if text[:1] in _NUMBER_STARTS else _or_list(text, self._name))
 
     def read_form(self, text: str) -> int:
-        """EnumConverter: a list of names and numbers (facts.md 8.8)."""
+        """EnumConverter: a list of names and numbers (wire-facts 8.8)."""
         return self.value(_or_list(text, self._name_or_number))
 
     def _name(self, text: str) -> int:
         number = self._by_name.get(fold(text))
         if number is None:
-            raise ValueError(f"not a {self._enum.__name__}")
+            raise ValueNotReadable(ConversionFault.NOT_OF_ENUM, self._enum.__name__)
         return number
 
     def _name_or_number(self, text: str) -> int:

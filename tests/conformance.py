@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from refund_api.http.media import Bound
+from refund_api.context import RequestContext
+from xml_contracts.reading import Reading
 from xml_contracts.refund import ApiResult, TicketRefundRequest
 
 Vector = dict[str, Any]
@@ -30,10 +31,10 @@ class Recorder:
     """The handler: keeps what it saw, returns what it was told to."""
 
     answer: ApiResult = field(default_factory=ApiResult)
-    seen: list[Bound[TicketRefundRequest]] = field(default_factory=list)
+    seen: list[Reading[TicketRefundRequest]] = field(default_factory=list)
 
-    def __call__(self, bound: Bound[TicketRefundRequest]) -> ApiResult:
-        self.seen.append(bound)
+    def __call__(self, reading: Reading[TicketRefundRequest], context: RequestContext) -> ApiResult:
+        self.seen.append(reading)
         return self.answer
 
 
@@ -67,8 +68,8 @@ def replay(app: WsgiApp, recorder: Recorder, vector: Vector) -> Vector:
         "body": body,
         "action_ran": bool(recorder.seen),
     }
-    for bound in recorder.seen:
-        outcome |= {"model": model_of(bound.value), "invalid": bool(bound.errors)}
+    for reading in recorder.seen:
+        outcome |= {"model": model_of(reading.value), "invalid": bool(reading.errors)}
     return outcome
 
 

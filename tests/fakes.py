@@ -1,27 +1,20 @@
-"""Fakes of the ports: a ledger in memory that commits and rolls back, and a clock that stands still."""
+"""Fakes of the ports: a ledger in memory that commits and rolls back; and requests whose signature holds."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import TypeVar
 
-from refund_api.domain import BOOKED, CANCELLED, CHINA, Nonce, Order, Refund
-from refund_api.ports import Ledger, LedgerUnavailable, Origin
+from refund_api.domain import BOOKED, CANCELLED, Nonce, Order, Refund
+from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.signing.legacy import sign_legacy
+from tests.world import ALICE, BOB, FAR_DAY, NOW, ORDER, SECRET
 from xml_contracts.refund import Terminal, TicketRefundRequest
 
 T = TypeVar("T")
-
-SECRET = b"a shared secret of thirty-two b."
-NOW = datetime(2026, 11, 23, 8, 10, 22, tzinfo=UTC)
-ORDER = "CTT20261123011807591"
-ALICE = "3288010f-2d18-4900-890e-68025c5c3130"
-BOB = "6f9619ff-8b86-4d11-b42d-00c04fc964ff"
-STRANGER = "00000000-0000-4000-8000-000000000000"
-FAR_DAY = NOW.astimezone(CHINA).date() + timedelta(days=31)
 
 
 @dataclass
@@ -78,10 +71,6 @@ def ledger_with_order(train_date: date = FAR_DAY, state: str = BOOKED) -> FakeLe
     """One order with two passengers."""
     order = Order(ORDER, train_date, state, "CNY")
     return FakeLedger({ORDER: order}, {ORDER: {ALICE: 55350, BOB: 27650}})
-
-
-def origin() -> Origin:
-    return Origin("192.0.2.7", "request-1")
 
 
 def signed(

@@ -2,8 +2,8 @@
 
 from .contract import Contract, Member, contract_of
 from .declare import data_contract, member
-from .errors import ContractError, DeclarationError, DocumentError, ValueNotWritable
-from .reader import Document
+from .errors import ContractError, DeclarationError, DocumentError, ValueNotReadable, ValueNotWritable
+from .reading import Problem, Reading, Reason, Skipped
 from .serializer import DataContractSerializer
 
 __all__ = [
@@ -11,9 +11,13 @@ __all__ = [
     "ContractError",
     "DataContractSerializer",
     "DeclarationError",
-    "Document",
     "DocumentError",
     "Member",
+    "Problem",
+    "Reading",
+    "Reason",
+    "Skipped",
+    "ValueNotReadable",
     "ValueNotWritable",
     "contract_of",
     "data_contract",

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from .errors import DocumentError
+from .errors import DocumentError, ValueNotReadable
 from .primitives import read_int32
 from .prolog import BLANK
+from .reasons import XmlFault
 
 SERIALIZATION: Final = "http://schemas.microsoft.com/2003/10/Serialization/"
 SCHEMA_INSTANCE: Final = "http://www.w3.org/2001/XMLSchema-instance"
@@ -40,7 +41,7 @@ NO_ATTRIBUTES: Final = Attributes()
 
 
 def read_attributes(values: Mapping[str, str]) -> Attributes:
-    """From the values of those of LOOKED_AT that are there."""
+    """From the values of those of LOOKED_AT that the element has."""
     if _SIZE in values:
         _check_size(values[_SIZE])
     return Attributes(
@@ -55,19 +56,19 @@ def _boolean(value: str) -> bool:
     try:
         return _BOOLEANS[value.strip(BLANK)]
     except KeyError:
-        raise DocumentError(f"i:nil: {value[:40]!r} is not a boolean") from None
+        raise DocumentError(XmlFault.NIL_IS_NO_BOOLEAN, value[:40]) from None
 
 
 def _not_empty(name: str, value: str) -> str:
     if not value:
-        raise DocumentError(f"{name} is empty")
+        raise DocumentError(XmlFault.EMPTY_ATTRIBUTE, name)
     return value
 
 
 def _check_size(value: str) -> None:
     try:
         acceptable = read_int32(value) >= 0
-    except ValueError:
+    except ValueNotReadable:
         acceptable = False
     if not acceptable:
-        raise DocumentError(f"z:Size: {value[:40]!r} is not a size")
+        raise DocumentError(XmlFault.BAD_SIZE, value[:40])

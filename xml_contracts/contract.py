@@ -102,7 +102,21 @@ def _member(cls: type, field: dataclasses.Field[Any], hint: Any, declaring: Cont
     if _is_enum(type_):
         _declaration(type_)
     primitive = enum_primitive(type_) if _is_enum(type_) else PRIMITIVES[type_]
+    _check_default(where, field.default, hint, primitive)
     return Member(name, field.name, f"{{{declaring.namespace}}}{name}", type_, field.default, primitive, declaring)
+
+
+def _check_default(where: str, default: Any, hint: Any, primitive: Primitive) -> None:
+    """The default must be a value of the annotation that can be written; an enum may default to an undefined number."""
+    choices = typing.get_args(hint) or (hint,)
+    fits = isinstance(default, choices) and (bool in choices or not isinstance(default, bool))
+    if fits and default is not None and not any(map(_is_enum, choices)):
+        try:
+            primitive.write(default)
+        except ValueError:
+            fits = False
+    if not fits:
+        raise DeclarationError(f"{where}: the default {default!r:.40} is no value of {hint!r}")
 
 
 def _check_unique(cls: type, members: tuple[Member, ...]) -> None:

@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
+from .errors import ValueNotReadable
+from .reasons import MemberFault
+
 INT32_MIN: Final = -(2**31)
 INT32_MAX: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
-    """How one type is spelled in XML; `read` and `write` raise ValueError. `is_value_type`: no null, no z:Id."""
+    """How one type is spelled in XML; `is_value_type`: no null, no z:Id.
+
+    `read` raises ValueNotReadable, `write` ValueError.
+    """
 
     xsd_name: str
     read: Callable[[str], Any]
@@ -25,21 +31,21 @@ class Primitive:
     is_value_type: bool
 
 
-# XmlConverter.ToInt32 -> Int32.Parse(NumberStyles.Integer, invariant): facts.md 4.26.
+# XmlConverter.ToInt32 -> Int32.Parse(NumberStyles.Integer, invariant): wire-facts 4.26.
 _INT32 = re.compile(r"[\t\n\v\f\r ]*([+-]?)([0-9]+)[\t\n\v\f\r ]*\0*\Z")
 
 
 def read_int32(text: str) -> int:
-    """Text as .NET's Int32 with a leading sign and surrounding white space; ValueError otherwise."""
+    """Text as .NET's Int32 with a leading sign and surrounding white space; ValueNotReadable otherwise."""
     match = _INT32.match(text)
     if match is None:
-        raise ValueError(f"The value {text[:40]!r} cannot be parsed as the type 'Int32'.")
+        raise ValueNotReadable(MemberFault.NOT_INT32, text[:40])
     digits = match[2].lstrip("0") or "0"
     if len(digits) <= 10:
         value = int(match[1] + digits)
         if INT32_MIN <= value <= INT32_MAX:
             return value
-    raise ValueError(f"The value {text[:40]!r} is out of the range of the type 'Int32'.")
+    raise ValueNotReadable(MemberFault.INT32_OUT_OF_RANGE, text[:40])
 
 
 def write_int32(value: int) -> str:
@@ -63,14 +69,14 @@ PRIMITIVES: Final[dict[type, Primitive]] = {
 
 
 def enum_primitive(enum: type[IntEnum]) -> Primitive:
-    """An enum is spelled by exact member name; numbers and lists are refused (facts.md 4.27)."""
+    """An enum is spelled by exact member name; numbers and lists are refused (wire-facts 4.27)."""
     by_name = dict(enum.__members__)
 
     def read(text: str) -> IntEnum:
         try:
             return by_name[text]
         except KeyError:
-            raise ValueError(f"Invalid enum value {text[:40]!r} cannot be deserialized into {enum.__name__}.") from None
+            raise ValueNotReadable(MemberFault.NOT_AN_ENUM_NAME, text[:40], enum.__name__) from None
 
     def write(value: int) -> str:
         return enum(value).name

@@ -1,7 +1,18 @@
 """Bytes to text: the encoding gate, the XML declaration, and where reading ends.
 
-The rule: what .NET refuses in the text itself is refused here (EncodingStreamWrapper, XmlUTF8TextReader),
-so that the parser sees nothing but elements, text and comments.
+libxml2 reads more than .NET does: other encodings, a DOCTYPE, processing instructions, what stands behind the root. So
+everything that .NET refuses in the text itself (EncodingStreamWrapper, XmlUTF8TextReader) is refused here, and the
+parser sees nothing but elements, text and comments. The steps, in the order of `read_text`:
+
+1. The encoding is guessed from the first two bytes, as .NET guesses, and must be the one that the request announced.
+2. The bytes are decoded strictly. One byte order mark is taken away; a second one is refused.
+3. The XML declaration is matched as .NET parses it, and replaced by as many blanks, so that the line and column of a
+   later error stay right.
+4. The text is cut at the first `<?` or `<!` that is neither comment nor CDATA. .NET refuses those wherever it reads
+   them, but reads only one node behind the root. In front of the root nothing is left for the parser to read, and it
+   refuses; inside the root it misses the end tag, and refuses; behind the root the cut leaves a whole document.
+5. A CR inside CDATA is written as a character reference, because the parser would make it a LF and .NET keeps it.
+6. If a tag has a name beyond ASCII, expat judges the document too: libxml2 takes names that .NET refuses.
 """
 
 from __future__ import annotations
@@ -11,10 +22,11 @@ from typing import Final
 from xml.parsers import expat
 
 from .errors import DocumentError
+from .reasons import TextFault, XmlFault
 
 BLANK: Final = " \t\r\n"
 
-# EncodingStreamWrapper.ReadBOMEncoding: everything else counts as UTF-8 (facts.md 4.3).
+# EncodingStreamWrapper.ReadBOMEncoding: everything else counts as UTF-8 (wire-facts 4.3).
 _SNIFFED: Final = {b"\xff\xfe": "utf-16LE", b"<\0": "utf-16LE", b"\xfe\xff": "utf-16BE", b"\0<": "utf-16BE"}
 _EXPECTED: Final = {"utf-8": "utf-8", "utf-16": "utf-16LE"}
 _DECLARABLE: Final = {"utf-8": {"utf-8"}, "utf-16LE": {"utf-16", "utf-16le"}}
@@ -38,17 +50,17 @@ def read_text(data: bytes, charset: str) -> str:
     """The document as text, its declaration blanked out; `charset` is `utf-8` or `utf-16` (little endian)."""
     encoding = _SNIFFED.get(data[:2], "utf-8")
     if encoding != _EXPECTED[charset]:
-        raise DocumentError(f"expected encoding {_EXPECTED[charset]}, the document is {encoding}")
+        raise DocumentError(TextFault.OTHER_ENCODING, _EXPECTED[charset], encoding)
     try:
         text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise DocumentError(f"invalid {encoding} at byte {error.start}") from None
+        raise DocumentError(TextFault.INVALID_BYTES, encoding, error.start) from None
     if text.startswith("\ufeff"):
-        raise DocumentError("a second byte order mark")
+        raise DocumentError(TextFault.SECOND_BYTE_ORDER_MARK)
     if text.startswith("<?"):
         text = _without_declaration(text, encoding)
     if "<!" in text or "<?" in text:
-        text = _readable(text)
+        text = _keep_cr_in_cdata(_until_instruction(text))
     if not text.isascii() and _has_tag_beyond_ascii(text):
         check_well_formed(text)  # libxml2 would take names that .NET refuses
     return text
@@ -57,34 +69,37 @@ def read_text(data: bytes, charset: str) -> str:
 def _without_declaration(text: str, encoding: str) -> str:
     declaration = _DECLARATION.match(text)
     if declaration is None:
-        raise DocumentError("malformed XML declaration, or a processing instruction")
+        raise DocumentError(TextFault.BAD_DECLARATION)
     looked_at = _LOOKED_AT[encoding]
     if -1 < declaration.start("equals") < looked_at:
         declared = declaration["encoding"]
         if declaration.end("encoding") >= looked_at or declared.lower() not in _DECLARABLE[encoding]:
-            raise DocumentError(f"declared encoding {declared[:40]!r}, the document is {encoding}")
+            raise DocumentError(TextFault.OTHER_ENCODING_DECLARED, declared[:40], encoding)
     return " " * declaration.end() + text[declaration.end() :]
 
 
-def _readable(text: str) -> str:
-    """Up to the first processing instruction or DOCTYPE; a CR inside CDATA as a character reference.
+def _until_instruction(text: str) -> str:
+    """Up to the first processing instruction or DOCTYPE, which .NET refuses unless it stops before it.
 
-    .NET refuses both wherever it reads them, but reads only one node after the root (ReadEndElement: facts.md 4.13):
-    after white space or a comment anything may follow. Cut there; the parser refuses what is cut inside the root.
-    A parser turns CR into LF in CDATA too, .NET keeps it (facts.md 4.9).
+    It stops after one node behind the root (ReadEndElement: wire-facts 4.13), so after white space or a comment
+    anything may follow; whether the root has ended there is seen by the parser.
     """
-    pieces: list[str] = []
-    end = 0
     for match in _MARKUP.finditer(text):
-        start, markup = match.start(), match[0]
-        if len(markup) == 2:
-            if not text.endswith((*BLANK, "-->"), 0, start):
-                raise DocumentError("a processing instruction or DOCTYPE")
-            return "".join(pieces) + text[end:start]
-        if "\r" in markup and markup.startswith("<![CDATA["):
-            pieces += text[end:start], markup.replace("\r", "]]>&#13;<![CDATA[")
-            end = match.end()
-    return "".join(pieces) + text[end:]
+        if len(match[0]) == 2:
+            if not text.endswith((*BLANK, "-->"), 0, match.start()):
+                raise DocumentError(TextFault.INSTRUCTION_OR_DOCTYPE)
+            return text[: match.start()]
+    return text
+
+
+def _keep_cr_in_cdata(text: str) -> str:
+    """A CR inside CDATA as a character reference: a parser makes it a LF, .NET keeps it (wire-facts 4.9)."""
+    return _MARKUP.sub(_cdata_with_references, text) if "\r" in text and "<![CDATA[" in text else text
+
+
+def _cdata_with_references(match: re.Match[str]) -> str:
+    markup = match[0]
+    return markup.replace("\r", "]]>&#13;<![CDATA[") if markup.startswith("<![CDATA[") else markup
 
 
 def _has_tag_beyond_ascii(text: str) -> bool:
@@ -97,4 +112,4 @@ def check_well_formed(text: str) -> None:
     try:
         expat.ParserCreate().Parse(text, True)
     except expat.ExpatError as error:
-        raise DocumentError(f"not well-formed XML: line {error.lineno}, column {error.offset + 1}") from None
+        raise DocumentError(XmlFault.NOT_WELL_FORMED, error.lineno, error.offset + 1) from None

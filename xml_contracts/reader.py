@@ -1,13 +1,25 @@
-"""Text + contract -> instance, by the rules of DataContractSerializer (facts.md 4.14-4.27).
+"""Text + contract -> instance, by the rules of DataContractSerializer (wire-facts 4.14-4.27).
 
 The one module that knows lxml, in tree mode only: a parser *target* switches its guards off.
+
+What is difficult: .NET reads members forward only. It keeps the position of the last member it took, in the order of
+the contract; an element whose member stands further on moves the position there, and every other element is skipped
+without a word. So one pass over the children of the root has two states for each element:
+
+- taken: its position is beyond the last one. It is read by the type of its member; what does not convert fails the
+  whole document.
+- skipped: it is unknown, has another namespace, comes again or comes too late. Only its own attributes are looked at,
+  because .NET looks at them too. Why it was skipped is worked out after the pass (`_ignored`), so that a document in
+  order pays nothing for it.
+
+`z:Id` and `z:Ref` copy a value read earlier, so the pass also keeps the values by id. libxml2 wants namespace names to
+be URIs and .NET does not: such a document is parsed again with `recover`, after expat has called it well-formed.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
@@ -16,20 +28,14 @@ from lxml import etree
 from .attributes import LOOKED_AT, NO_ATTRIBUTES, SERIALIZATION, Attributes, read_attributes
 from .contract import Contract, Member
 from .declare import contract_declaration
-from .errors import DocumentError
+from .errors import DocumentError, ValueNotReadable
 from .primitives import read_int32
 from .prolog import BLANK, check_well_formed
+from .reading import IgnoredMembers, Problem, Reading, Skipped
+from .reasons import MemberFault, XmlFault
 
 _ANY_TYPE: Final = f"{{{SERIALIZATION}}}anyType"
 _XSD_INT: Final = "{http://www.w3.org/2001/XMLSchema}int"
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """What was read: `value` is None for a root that is i:nil; `ignored` are (name, reason) of elements skipped."""
-
-    value: Any
-    ignored: tuple[tuple[str, str], ...] = ()
 
 
 class Reader:
@@ -43,25 +49,25 @@ class Reader:
         # XmlObjectSerializer.IsRootElement: the name of a base contract will do, and anyType.
         self._roots = {contract.qname, _ANY_TYPE, *(f"{{{base.namespace}}}{base.name}" for base in contract.bases)}
 
-    def read(self, text: str) -> Document:
+    def read(self, text: str) -> Reading[Any]:
         """The document in `text`; DocumentError for anything DataContractSerializer refuses."""
         root = _parse(text)
         name = self._contract.name
         if root.tag not in self._roots:
-            raise DocumentError(f"root element {_shown(str(root.tag))}, expected {_shown(self._contract.qname)}")
+            raise DocumentError(XmlFault.OTHER_ROOT, *_shown(str(root.tag)), *_shown(self._contract.qname))
         attributes = _attributes(root)
         if attributes.ref:
-            raise DocumentError(f"{name}: no z:Id {attributes.ref[:40]!r} before it")
+            raise DocumentError(XmlFault.ROOT_IS_REFERENCE, name, attributes.ref[:40])
         if attributes.nil:
-            return Document(None)
+            return Reading(None)
         if attributes.type and _resolve(root, attributes.type) != self._contract.qname:
-            raise DocumentError(f"{name}: unknown i:type {attributes.type[:80]!r}")
+            raise DocumentError(XmlFault.ROOT_OF_UNKNOWN_TYPE, name, attributes.type[:80])
         _refuse_text(root.text)
         return self._read_members(root, {attributes.id: root} if attributes.id else {})
 
-    def _read_members(self, root: etree._Element, objects: dict[str, Any]) -> Document:
+    def _read_members(self, root: etree._Element, objects: dict[str, Any]) -> Reading[Any]:
         values: dict[str, Any] = {}
-        ignored: dict[tuple[str, str], None] = {}
+        skipped: dict[str, int] = {}
         last = -1
         for element in root:
             _refuse_text(element.tail)
@@ -74,39 +80,45 @@ class Reader:
                 values[member.attribute] = _read_member(element, member, objects)
             else:
                 _attributes(element)
-                ignored[self._ignored(tag, position, values)] = None
-        return Document(self._contract.cls(**values), tuple(ignored))
+                skipped[tag] = position
+        return Reading(self._contract.cls(**values), (), self._ignored(skipped, values) if skipped else ())
 
-    def _ignored(self, tag: str, position: int, values: dict[str, Any]) -> tuple[str, str]:
-        if position < 0:
+    def _ignored(self, skipped: dict[str, int], values: dict[str, Any]) -> tuple[Problem, ...]:
+        """Why each tag was skipped; `skipped` has its position in the contract, -1 for none."""
+        ignored = IgnoredMembers()
+        for tag, position in skipped.items():
             name = tag.rpartition("}")[2]
-            namespace = self._namespaces.get(name)
-            return name[:40], "unknown" if namespace is None else f"wrong namespace: expected {namespace}"
-        member = self._members[position]
-        if member.attribute in values:
-            return member.name, "repeated: the first one counts"
-        follower = next(m.name for m in self._members[position:] if m.attribute in values)
-        return member.name, f"out of order: must come before {follower}"
+            if position < 0 and name not in self._namespaces:
+                ignored.add_unknown(name)
+            elif position < 0:
+                ignored.add(name, Skipped.WRONG_NAMESPACE, self._namespaces[name])
+            elif self._members[position].attribute in values:
+                ignored.add(name, Skipped.REPEATED_FIRST_COUNTS)
+            else:
+                # The nearest follower that was read: it was read before this tag, or the tag would not be skipped.
+                follower = next(m.name for m in self._members[position:] if m.attribute in values)
+                ignored.add(name, Skipped.OUT_OF_ORDER, follower)
+        return ignored.problems()
 
 
 def _read_member(element: etree._Element, member: Member, objects: dict[str, Any]) -> Any:
     attributes = _attributes(element)
     if member.primitive.is_value_type and (attributes.ref or attributes.nil or attributes.id):
-        raise DocumentError(f"{member.name}: a value type has no i:nil, z:Id or z:Ref")
+        raise DocumentError(MemberFault.VALUE_TYPE_CANNOT_REFER, member=member.name)
     if attributes.ref:
         return _referred(attributes.ref, member, objects)
     if attributes.nil:
         return None
     if len(element):
-        raise DocumentError(f"{member.name}: an element inside, expected text")
+        raise DocumentError(MemberFault.ELEMENT_INSIDE, member=member.name)
     read = _type_reader(element, member, attributes.type) if attributes.type else member.primitive.read
     try:
         value = read(element.text or "")
-    except ValueError as error:
-        raise DocumentError(f"{member.name}: {error}") from None
+    except ValueNotReadable as error:
+        raise DocumentError(error.reason, *error.arguments, member=member.name) from None
     if attributes.id:
         if attributes.id in objects:
-            raise DocumentError(f"{member.name}: z:Id {attributes.id[:40]!r} is not unique")
+            raise DocumentError(MemberFault.REPEATED_ID, attributes.id[:40], member=member.name)
         objects[attributes.id] = value
     return value
 
@@ -114,7 +126,7 @@ def _read_member(element: etree._Element, member: Member, objects: dict[str, Any
 def _referred(ref: str, member: Member, objects: dict[str, Any]) -> Any:
     value = objects.get(ref)
     if not isinstance(value, member.type):
-        raise DocumentError(f"{member.name}: no z:Id {ref[:40]!r} before it, or not of its type")
+        raise DocumentError(MemberFault.UNKNOWN_REFERENCE, ref[:40], member=member.name)
     return value
 
 
@@ -127,7 +139,7 @@ def _type_reader(element: etree._Element, member: Member, type_: str) -> Callabl
         return read_int32
     own = contract_declaration(member.type)
     if own is None or resolved != f"{{{own.namespace}}}{own.name}":
-        raise DocumentError(f"{member.name}: unknown i:type {type_[:80]!r}")
+        raise DocumentError(MemberFault.UNKNOWN_TYPE, type_[:80], member=member.name)
     return member.primitive.read
 
 
@@ -149,12 +161,13 @@ def _attributes(element: etree._Element) -> Attributes:
 
 def _refuse_text(text: str | None) -> None:
     if text and (stray := text.strip(BLANK)):
-        raise DocumentError(f"text {stray[:40]!r} outside the members")
+        raise DocumentError(XmlFault.TEXT_OUTSIDE_MEMBERS, stray[:40])
 
 
-def _shown(tag: str) -> str:
+def _shown(tag: str) -> tuple[str, str]:
+    """Name and namespace, cut."""
     namespace, _, name = tag.rpartition("}")
-    return f"{name[:80]!r} in namespace {namespace[1:121]!r}"
+    return name[:80], namespace[1:121]
 
 
 def _new_parser(*, recover: bool = False) -> etree.XMLParser:
@@ -164,7 +177,7 @@ def _new_parser(*, recover: bool = False) -> etree.XMLParser:
         no_network=True,
         load_dtd=False,
         dtd_validation=False,
-        huge_tree=False,  # so libxml2 stops below 256 levels, which is .NET's MaxDepth too (facts.md 4.1)
+        huge_tree=False,  # so libxml2 stops below 256 levels, which is .NET's MaxDepth too (wire-facts 4.1)
         remove_comments=True,
         collect_ids=False,  # the values of xml:id are nobody's business
         recover=recover,
@@ -204,5 +217,5 @@ def _parse_despite_namespaces(data: bytes) -> etree._Element:
 
 
 def _unreadable(code: int, line: int, column: int) -> DocumentError:
-    reason = "more than 256 levels deep" if code == etree.ErrorTypes.ERR_RESOURCE_LIMIT else "not well-formed XML"
-    return DocumentError(f"{reason}: line {line}, column {column}")
+    reason = XmlFault.TOO_DEEP if code == etree.ErrorTypes.ERR_RESOURCE_LIMIT else XmlFault.NOT_WELL_FORMED
+    return DocumentError(reason, line, column)

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+LONGEST_NAME: Final = 40
+"""Characters kept of a name that a client chose."""
+
+MOST_UNKNOWN: Final = 64
+"""How many names that the contract does not have are kept one by one; the rest is a number."""
 
 
 class Reason(Enum):
@@ -17,13 +23,15 @@ class Reason(Enum):
 
 
 class Skipped(Reason):
-    """Why a codec passed over a member that the request does have."""
+    """Why a codec passed over a member that the request does have. The arguments are in brackets."""
 
     UNKNOWN = "unknown"
-    WRONG_NAMESPACE = "wrong namespace"
-    OUT_OF_ORDER = "out of order"
+    WRONG_NAMESPACE = "wrong namespace"  # (the namespace expected)
+    OUT_OF_ORDER = "out of order"  # (the member it must come before)
     REPEATED_FIRST_COUNTS = "repeated: the first one counts"
     REPEATED_LAST_COUNTS = "repeated: the last one counts"
+    REPEATED_LAST_READABLE_COUNTS = "repeated: the last readable one counts"
+    MORE_UNKNOWN = "more unknown names"  # (how many); no member
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,11 @@ class Problem:
     reason: Reason
     arguments: tuple[str | int, ...] = ()
 
+    def __str__(self) -> str:
+        """One line for logs and debuggers: member, reason, arguments."""
+        arguments = ", ".join(map(repr, self.arguments))
+        return ": ".join(filter(None, (self.member, self.reason.value, arguments)))
+
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T]):
@@ -50,3 +63,33 @@ class Reading(Generic[T]):
     value: T | None
     errors: tuple[Problem, ...] = ()
     ignored: tuple[Problem, ...] = ()
+
+
+class IgnoredMembers:
+    """Collects what one request has that is skipped: each problem once, in order, and a bounded number of them.
+
+    The members of the contract bound themselves; names that the client chose are cut, and counted after the first
+    MOST_UNKNOWN.
+    """
+
+    def __init__(self) -> None:
+        self._problems: dict[Problem, None] = {}
+        self._unknown: set[str] = set()
+
+    def add(self, member: str, reason: Skipped, *arguments: str | int) -> None:
+        """A member of the contract."""
+        self._problems[Problem(member, reason, arguments)] = None
+
+    def add_unknown(self, name: str) -> None:
+        """A name that the contract does not have."""
+        name = name[:LONGEST_NAME]
+        if name not in self._unknown:
+            self._unknown.add(name)
+            if len(self._unknown) <= MOST_UNKNOWN:
+                self._problems[Problem(name, Skipped.UNKNOWN)] = None
+
+    def problems(self) -> tuple[Problem, ...]:
+        """All of them; the last is MORE_UNKNOWN when names were left out."""
+        left_out = len(self._unknown) - MOST_UNKNOWN
+        more = (Problem(None, Skipped.MORE_UNKNOWN, (left_out,)),) if left_out > 0 else ()
+        return (*self._problems, *more)

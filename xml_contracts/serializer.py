@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from .contract import contract_of
 from .prolog import read_text
-from .reader import Document, Reader
+from .reader import Reader
+from .reading import Reading
 from .writer import Writer
 
 T = TypeVar("T")
@@ -24,9 +25,9 @@ class DataContractSerializer(Generic[T]):
 
     def read(self, data: bytes, charset: str = "utf-8") -> T | None:
         """The instance, None for a root that is i:nil; DocumentError for anything unreadable."""
-        return cast("T | None", self.read_document(data, charset).value)
+        return self.read_document(data, charset).value
 
-    def read_document(self, data: bytes, charset: str = "utf-8") -> Document:
+    def read_document(self, data: bytes, charset: str = "utf-8") -> Reading[T]:
         """The instance with the elements that were skipped, and why."""
         return self._reader.read(read_text(data, charset))
 

@@ -1,4 +1,4 @@
-"""Instance + contract -> bytes, as DataContractSerializer over XmlWriter writes them (facts.md section 5).
+"""Instance + contract -> bytes, as DataContractSerializer over XmlWriter writes them (wire-facts section 5).
 
 One table holds the text rules; lxml cannot write these bytes (` />`, CRLF, `&#x1;`).
 """

@@ -1,144 +1,110 @@
 """Cancel an order: the one handler behind every wire format.
 
-Judges in the order of the contract: binding, shape, signature, then one transaction. Every
-outcome is an ApiResult; only a ledger that cannot promise anything leaves as an exception.
+It judges in the order of the contract: what could not be read, the shape, the signature, then the decision in one
+transaction. It translates every decision into the answer that clients read, and into the event that operators see;
+only a ledger that cannot promise anything leaves as an exception.
 """
 
 from __future__ import annotations
 
-import logging
-import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from enum import IntEnum
+from typing import Any, assert_never
 
+from xml_contracts.reading import Problem, Reading
 from xml_contracts.refund import ApiResult, TicketRefundRequest
 
-from ..domain import Cancellation, Refund, Refusal, judge
-from ..http.media import Bound
-from ..ports import Clock, Ledger, Origin, UnitOfWork
+from .. import events, words
+from ..context import RequestContext
+from ..events import Outcome
+from ..parts import Parts
+from ..ports import UnitOfWork
 from ..signing.verifier import Cause, SignatureRejected, Verified, Verifier
-from .shape import MISSING, Problem, binding_problems, read_cancellation, shape_problems
-
-log = logging.getLogger(__name__)
+from .decision import Asked, Decided, NonceTaken, Recorded, Refused, Repeated, decide
+from .shape import binding_problems, read_cancellation, shape_problems
 
 
 class Code(IntEnum):
-    """The outcome, as clients read it."""
+    """The outcomes of the action itself, as clients read them; those of the rules are in domain.Refusal."""
 
     OK = 1
     INVALID_REQUEST = 1001
     SIGNATURE_REJECTED = 1002
-    ORDER_NOT_FOUND = 2001
-    PASSENGER_NOT_IN_ORDER = 2002
-    DEPARTS_WITHIN_30_DAYS = 2003
-    ALREADY_CANCELLED = 2004
-    ORDER_NOT_CANCELLABLE = 2005
 
 
-_SIGNATURE_REJECTED = ApiResult(Code.SIGNATURE_REJECTED, "Signature rejected")
-_REFUSALS = {
-    Refusal.ORDER_NOT_FOUND: ApiResult(Code.ORDER_NOT_FOUND, "Order not found"),
-    Refusal.PASSENGER_NOT_IN_ORDER: ApiResult(Code.PASSENGER_NOT_IN_ORDER, "Passenger not in this order"),
-    Refusal.ALREADY_CANCELLED: ApiResult(Code.ALREADY_CANCELLED, "Already cancelled"),
-    Refusal.ORDER_NOT_CANCELLABLE: ApiResult(Code.ORDER_NOT_CANCELLABLE, "This order cannot be cancelled"),
-    Refusal.DEPARTS_WITHIN_30_DAYS: ApiResult(Code.DEPARTS_WITHIN_30_DAYS, "Departs within 30 days"),
-}
-
-
-def count_nothing(event: str, label: str) -> None:
-    """Where nobody asks for figures."""
+def make_cancel_order(parts: Parts) -> CancelOrder:
+    """The handler on the ledger of these parts."""
+    return CancelOrder(parts.unit_of_work, parts.verifier, parts.settings.legacy_nonce_enforced)
 
 
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
-    """The handler, `Bound -> ApiResult`, with what it needs from outside.
-
-    `enforce_nonce` False lets a nonce that was used for something else pass, and logs it. `count` gets (event, label)
-    for metrics: ("signature_rejected", the value of a Cause); ("nonce_conflict", "observed").
-    """
+    """The handler. `enforce_nonce` False lets a nonce pass that was used for another request, and tells of it."""
 
     unit_of_work: UnitOfWork
     verifier: Verifier
-    clock: Clock
-    origin: Callable[[], Origin]
     enforce_nonce: bool = True
-    count: Callable[[str, str], None] = count_nothing
 
-    def __call__(self, bound: Bound[TicketRefundRequest]) -> ApiResult:
+    def __call__(self, reading: Reading[TicketRefundRequest], context: RequestContext) -> Outcome:
         """Judge and, when nothing speaks against it, refund. LedgerUnavailable: nothing is promised."""
-        request, problems = bound.value, list(binding_problems(bound))
+        request, problems = reading.value, tuple(binding_problems(reading))
         if request is not None and not problems:
-            problems = list(shape_problems(request))
+            problems = tuple(shape_problems(request))
         if request is None or problems:
-            _log_skipped(problems, dict(bound.ignored))
             return _invalid(problems)
-        now = self.clock()
         try:
-            verified = self.verifier.verify(request, now)
-            cancellation = read_cancellation(request)
-            result, conflict = self.unit_of_work.run(lambda ledger: self._cancel(ledger, cancellation, verified, now))
+            verified = self.verifier.verify(request, context.received_at)
         except SignatureRejected as rejected:
-            log.warning("signature rejected: %s", rejected.cause.value)
-            self.count("signature_rejected", rejected.cause.value)
-            return _SIGNATURE_REJECTED
-        if conflict:
-            log.warning("%s: observed, not enforced", Cause.NONCE_TAKEN.value)
-            self.count("nonce_conflict", "observed")
-        return result
-
-    def _cancel(
-        self, ledger: Ledger, cancellation: Cancellation, verified: Verified, now: datetime
-    ) -> tuple[ApiResult, bool]:
-        """Inside the transaction, which may run again from the start: the result, and whether the nonce was another's.
-
-        SignatureRejected rolls everything back.
-        """
-        conflict = verified.nonce is not None and not ledger.claim_nonce(verified.nonce, cancellation.order_number)
-        if conflict and self.enforce_nonce:
-            raise SignatureRejected(Cause.NONCE_TAKEN, clock_difference=None)
-        return self._decide(ledger, cancellation, verified.kid, now), conflict
-
-    def _decide(self, ledger: Ledger, cancellation: Cancellation, kid: str, now: datetime) -> ApiResult:
-        order = ledger.lock_order(cancellation.order_number)
-        if order is None:
-            return _REFUSALS[Refusal.ORDER_NOT_FOUND]
-        recorded = ledger.find_refund(order.order_number, cancellation.set_hash)
-        if recorded is not None:
-            return _cancelled(recorded)
-        paid, refunded = ledger.paid(order.order_number), ledger.refunded(order.order_number)
-        refusal = judge(order, paid, refunded, cancellation, now)
-        if refusal is not None:
-            return _REFUSALS[refusal]
-        origin = self.origin()
-        refund = Refund(
-            order_number=order.order_number,
-            refund_id=str(uuid.uuid4()),
-            set_hash=cancellation.set_hash,
-            items={passenger_id: paid[passenger_id] for passenger_id in sorted(cancellation.passenger_ids)},
-            currency=order.currency,
-            reason=cancellation.reason,
-            decided_at=now,
-            source=origin.source,
-            kid=kid,
-            request_id=origin.request_id,
+            return _rejected(request, rejected.cause, rejected.clock_difference)
+        asked = Asked(
+            cancellation=read_cancellation(request),
+            nonce=verified.nonce,
+            kid=verified.kid,
+            now=context.received_at,
+            source=context.source,
+            request_id=context.request_id,
         )
-        ledger.record(refund, closes_order=paid.keys() == refunded | cancellation.passenger_ids)
-        return _cancelled(refund.refund_id)
+        return _outcome(decide(self.unit_of_work, asked, enforce_nonce=self.enforce_nonce), request, verified)
 
 
-def _log_skipped(problems: list[Problem], ignored: dict[str, str]) -> None:
-    """Why a member is missing that the client did send: what .NET never told anyone."""
-    for member, reason in problems:
-        if reason == MISSING and member in ignored:
-            log.warning("%s is missing because it was skipped: %s", member, ignored[member])
-
-
-def _invalid(problems: list[Problem]) -> ApiResult:
-    words = [reason if member is None else f"{member}: {reason}" for member, reason in problems]
-    return ApiResult(Code.INVALID_REQUEST, f"Invalid request: {'; '.join(words)}")
+def _outcome(decided: Decided, request: TicketRefundRequest, verified: Verified) -> Outcome:
+    """Domain words into the answer and the event; a decision without a translation fails the type check."""
+    facts: dict[str, Any] = {
+        "order_number": request.order_number or "",
+        "terminal": int(request.terminal),
+        "kid": verified.kid,
+        "attempts": decided.attempts,
+        "nonce_conflict": decided.nonce_conflict,
+    }
+    match decided.decision:
+        case Recorded(refund_id):
+            return Outcome(_cancelled(refund_id), events.RefundRecorded(refund_id=refund_id, **facts))
+        case Repeated(refund_id):
+            return Outcome(_cancelled(refund_id), events.RefundRepeated(refund_id=refund_id, **facts))
+        case Refused(refusal):
+            result = ApiResult(refusal.value, words.refused(refusal))
+            return Outcome(result, events.Refused(code=refusal.value, **facts))
+        case NonceTaken():
+            return _rejected(request, Cause.NONCE_TAKEN, None)
+        case other:
+            assert_never(other)
 
 
 def _cancelled(refund_id: str) -> ApiResult:
-    return ApiResult(Code.OK, "Cancelled", refund_id)
+    return ApiResult(Code.OK, words.CANCELLED, refund_id)
+
+
+def _rejected(request: TicketRefundRequest, cause: Cause, clock_difference: timedelta | None) -> Outcome:
+    event = events.SignatureRejected(
+        cause=cause.value,
+        order_number=request.order_number or "",
+        terminal=int(request.terminal),
+        clock_difference=clock_difference,
+    )
+    return Outcome(ApiResult(Code.SIGNATURE_REJECTED, words.SIGNATURE_REJECTED), event)
+
+
+def _invalid(problems: tuple[Problem, ...]) -> Outcome:
+    result = ApiResult(Code.INVALID_REQUEST, words.invalid_request(problems))
+    return Outcome(result, events.InvalidRequest(problems))

@@ -1,4 +1,4 @@
-"""The shape of a request: which members are missing or malformed, in words for the client.
+"""The shape of a request: which members are missing or malformed.
 
 Also turns contract words into domain words, once the shape is right.
 """
@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from xml_contracts.reading import Problem, Reading
 from xml_contracts.refund import Terminal, TicketRefundRequest
 
 from ..domain import Cancellation
-from ..http.media import Bound
+from ..rules import ShapeFault
 from ..signing.time_stamp import read_time_stamp
 
 MAX_ORDER_NUMBER: Final = 64
@@ -24,40 +25,34 @@ _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # PostgreSQL takes no NUL, UTF-8 no lone surrogate
 
 
-Problem = tuple[str | None, str]
-"""A member (None: the body as a whole) and what is wrong with it, in words for the client."""
-
-MISSING: Final = "missing"
-
-
-def binding_problems(bound: Bound[TicketRefundRequest]) -> Iterator[Problem]:
+def binding_problems(reading: Reading[TicketRefundRequest]) -> Iterator[Problem]:
     """What the formatter could not read."""
-    if bound.value is None and not bound.errors:
-        yield None, "there is no request in the body"
-    yield from bound.errors
+    if reading.value is None and not reading.errors:
+        yield Problem(None, ShapeFault.NO_REQUEST)
+    yield from reading.errors
 
 
 def shape_problems(request: TicketRefundRequest) -> Iterator[Problem]:
     """Which members are missing or malformed."""
     for member in ("order_number", "refund_passanger_ids", "time_stamp", "sign"):
         if _is_blank(getattr(request, member)):
-            yield member, MISSING
+            yield Problem(member, ShapeFault.MISSING)
     for member in ("random", "terminal"):
         if getattr(request, member) == 0:
-            yield member, MISSING
+            yield Problem(member, ShapeFault.MISSING)
     for member in ("order_number", "refund_passanger_ids", "refund_reason", "time_stamp", "sign"):
         if _UNSTORABLE.search(getattr(request, member) or ""):
-            yield member, "has a character that is not text"
+            yield Problem(member, ShapeFault.NOT_TEXT)
     if len(request.order_number or "") > MAX_ORDER_NUMBER:
-        yield "order_number", f"longer than {MAX_ORDER_NUMBER} characters"
+        yield Problem("order_number", ShapeFault.TOO_LONG, (MAX_ORDER_NUMBER,))
     if len(request.refund_reason or "") > MAX_REASON:
-        yield "refund_reason", f"longer than {MAX_REASON} characters"
+        yield Problem("refund_reason", ShapeFault.TOO_LONG, (MAX_REASON,))
     if not _is_blank(request.refund_passanger_ids) and not _are_passenger_ids(request.refund_passanger_ids):
-        yield "refund_passanger_ids", f"must be 1 to {MAX_PASSENGERS} GUIDs separated by commas"
+        yield Problem("refund_passanger_ids", ShapeFault.NOT_PASSENGER_IDS, (MAX_PASSENGERS,))
     if not _is_blank(request.time_stamp) and not _is_time_stamp(request.time_stamp):
-        yield "time_stamp", "must be a UTC time as yyyyMMddHHmmss"
+        yield Problem("time_stamp", ShapeFault.NOT_A_TIME)
     if int(request.terminal) not in _TERMINALS | {0}:
-        yield "terminal", "not a known terminal"
+        yield Problem("terminal", ShapeFault.UNKNOWN_TERMINAL)
 
 
 def read_cancellation(request: TicketRefundRequest) -> Cancellation:

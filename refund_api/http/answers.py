@@ -1,102 +1,141 @@
-"""ONE table, exception type -> answer. Nothing below knows an HTTP status, nothing above catches."""
+"""From what happened to an answer: ONE table from exception to answer, with the framework's own words.
+
+Nothing below knows an HTTP status, nothing above catches an exception.
+"""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask import request
 from werkzeug import exceptions as http
 
-from xml_contracts.refund import ApiResult
-
+from .. import words
+from ..events import Broken, Happening, LedgerAway, Outcome, RequestRefused, Result
 from ..ports import LedgerUnavailable
 from .dotnet_uri import requested_uri
 from .media import (
     BodyCutShort,
     BodyEncoded,
+    BodyFault,
     BodyTooLong,
     HttpError,
+    MediaType,
     MethodNotAllowed,
     UnsupportedMediaType,
 )
 
-log = logging.getLogger(__name__)
-
-TRY_AGAIN: Final = ApiResult(code=3001, message="Try again", data=None)
+TRY_AGAIN: Final = 3001
+"""The code of "not now", whatever the action."""
 RETRY_AFTER: Final = (("Retry-After", "2"),)
+_OCTET_STREAM: Final = MediaType("application", "octet-stream")
+_BODY_FAULTS: Final = {
+    BodyFault.LENGTH_UNREADABLE: "The Content-Length header of the request cannot be read.",
+    BodyFault.SHORTER_THAN_PROMISED: "The request entity is shorter than its Content-Length header says.",
+    BodyFault.FRAMING_UNREADABLE: "The request entity cannot be read.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: the HTTP status, the value to write, and the headers that only this answer has."""
+    """What goes back: the HTTP status, the value to write, the headers that only this answer has; and what happened."""
 
     status: int
-    value: ApiResult | HttpError
+    value: Result | HttpError
+    happening: Happening
     headers: tuple[tuple[str, str], ...] = ()
 
 
-BROKEN: Final = Answer(500, HttpError("An error has occurred."))
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an answer to an exception may need of the request: its environ, and the action's result contract."""
+
+    environ: Mapping[str, Any]
+    result: type[Any]
 
 
-def answer_with(result: ApiResult) -> Answer:
+def answer_with(outcome: Outcome) -> Answer:
     """The action's own answer: 200, but "try again" is a 503 for whoever retries without reading."""
-    if result.code == TRY_AGAIN.code:
-        return Answer(503, result, RETRY_AFTER)
-    return Answer(200, result)
+    if outcome.result.code == TRY_AGAIN:
+        return Answer(503, outcome.result, outcome.happening, RETRY_AFTER)
+    return Answer(200, outcome.result, outcome.happening)
 
 
-def answer_to(error: Exception) -> Answer:
+def answer_to(error: Exception, asked: Asked) -> Answer:
     """The answer of the nearest base class in the table."""
     answer = next(ANSWERS[type_] for type_ in type(error).__mro__ if type_ in ANSWERS)
-    return answer(error)
+    return answer(error, asked)
 
 
-def method_not_allowed(method: str) -> str:
-    """The text of a 405; `method` as it was sent."""
-    return f"The requested resource does not support http method '{method}'."
+def _refused(status: int, text: str, *headers: tuple[str, str]) -> Answer:
+    return Answer(status, HttpError(text), RequestRefused(), headers)
 
 
-def _refused(status: int, *headers: tuple[str, str]) -> Callable[[Any], Answer]:
-    return lambda error: Answer(status, HttpError(str(error)), headers)
+def _body_cut_short(error: BodyCutShort, _: Asked) -> Answer:
+    return _refused(400, _BODY_FAULTS[error.fault])
 
 
-def _no_resource(_: http.NotFound) -> Answer:
-    uri = requested_uri(request.environ)
-    return Answer(404, HttpError(f"No HTTP resource was found that matches the request URI '{uri}'."))
+def _body_too_long(error: BodyTooLong, _: Asked) -> Answer:
+    return _refused(413, f"The request entity is longer than {error.limit} bytes.")
 
 
-def _other_method(error: http.MethodNotAllowed) -> Answer:
-    text = method_not_allowed(request.environ["REQUEST_METHOD"])
-    return Answer(405, HttpError(text), (("Allow", ", ".join(sorted(error.valid_methods or ()))),))
+def _body_encoded(error: BodyEncoded, _: Asked) -> Answer:
+    text = f"The request entity's content encoding '{error.coding}' is not supported for this resource."
+    return _refused(415, text)
 
 
-def _of_werkzeug(error: http.HTTPException) -> Answer:
-    return Answer(error.code or 500, HttpError(error.description or error.name))
+def _unsupported_media_type(error: UnsupportedMediaType, _: Asked) -> Answer:
+    if error.media_type is not None:
+        text = f"The request entity's media type '{error.media_type}' is not supported for this resource."
+    else:
+        text = (
+            "The request contains an entity body but no Content-Type header. "
+            f"The inferred media type '{_OCTET_STREAM}' is not supported for this resource."
+        )
+    return _refused(415, text)
 
 
-def _try_again(error: LedgerUnavailable) -> Answer:
-    log.error("ledger unavailable: %s", error)
-    return answer_with(TRY_AGAIN)
+def _method_not_allowed(error: MethodNotAllowed, _: Asked) -> Answer:
+    return _other_method(error.method, error.allowed)
 
 
-def _broken(error: Exception) -> Answer:
-    log.error("unhandled exception", exc_info=error)
-    return BROKEN
+def _method_of_page_not_allowed(error: http.MethodNotAllowed, asked: Asked) -> Answer:
+    return _other_method(asked.environ["REQUEST_METHOD"], ", ".join(sorted(error.valid_methods or ())))
 
 
-ANSWERS: Final[Mapping[type, Callable[[Any], Answer]]] = {
-    BodyCutShort: _refused(400),
-    BodyTooLong: _refused(413),
-    BodyEncoded: _refused(415),
-    UnsupportedMediaType: _refused(415),
-    MethodNotAllowed: _refused(405, ("Allow", "POST")),
-    LedgerUnavailable: _try_again,
+def _other_method(method: str, allowed: str) -> Answer:
+    return _refused(405, f"The requested resource does not support http method '{method}'.", ("Allow", allowed))
+
+
+def _no_resource(_: http.NotFound, asked: Asked) -> Answer:
+    uri = requested_uri(asked.environ)
+    return _refused(404, f"No HTTP resource was found that matches the request URI '{uri}'.")
+
+
+def _of_werkzeug(error: http.HTTPException, _: Asked) -> Answer:
+    return _refused(error.code or 500, error.description or error.name)
+
+
+def _ledger_away(error: LedgerUnavailable, asked: Asked) -> Answer:
+    result = asked.result(code=TRY_AGAIN, message=words.TRY_AGAIN)
+    return answer_with(Outcome(result, LedgerAway(str(error))))
+
+
+def _broken(error: Exception, _: Asked) -> Answer:
+    return Answer(500, HttpError("An error has occurred."), Broken(error))
+
+
+ANSWERS: Final[Mapping[type, Callable[[Any, Asked], Answer]]] = {
+    BodyCutShort: _body_cut_short,
+    BodyTooLong: _body_too_long,
+    BodyEncoded: _body_encoded,
+    UnsupportedMediaType: _unsupported_media_type,
+    MethodNotAllowed: _method_not_allowed,
+    LedgerUnavailable: _ledger_away,
     http.NotFound: _no_resource,
-    http.MethodNotAllowed: _other_method,
-    http.InternalServerError: lambda error: BROKEN,  # Flask has logged what is in it
+    http.MethodNotAllowed: _method_of_page_not_allowed,
+    http.InternalServerError: _broken,
     http.HTTPException: _of_werkzeug,
     Exception: _broken,
 }

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Final
 
-from .media import BodyCutShort, BodyEncoded, BodyTooLong
+from .media import BodyCutShort, BodyEncoded, BodyFault, BodyTooLong
 
 MAX_BODY: Final = 65536
 """Bytes. A cancellation is about 500."""
@@ -22,7 +22,7 @@ def read_body(environ: Mapping[str, Any]) -> bytes:
     """All bytes of the body. Raises BodyCutShort, BodyTooLong, BodyEncoded."""
     coding = environ.get("HTTP_CONTENT_ENCODING", "").strip()
     if coding and coding.lower() != "identity":
-        raise BodyEncoded(f"The request entity's content encoding '{coding}' is not supported for this resource.")
+        raise BodyEncoded(coding)
     promised = environ.get("CONTENT_LENGTH")
     if promised:
         return _read_promised(environ["wsgi.input"], promised)
@@ -34,20 +34,20 @@ def read_body(environ: Mapping[str, Any]) -> bytes:
 def _read_promised(stream: BinaryIO, promised: str) -> bytes:
     match = _LENGTH.fullmatch(promised)
     if match is None:
-        raise BodyCutShort("The Content-Length header of the request cannot be read.")
+        raise BodyCutShort(BodyFault.LENGTH_UNREADABLE)
     if len(match[1]) > len(str(MAX_BODY)) or int(match[1]) > MAX_BODY:
-        raise _too_long()
+        raise BodyTooLong(MAX_BODY)
     length = int(match[1])
     body = _read(stream, length)
     if len(body) != length:
-        raise BodyCutShort("The request entity is shorter than its Content-Length header says.")
+        raise BodyCutShort(BodyFault.SHORTER_THAN_PROMISED)
     return body
 
 
 def _read_to_end(stream: BinaryIO) -> bytes:
     body = _read(stream, MAX_BODY + 1)
     if len(body) > MAX_BODY:
-        raise _too_long()
+        raise BodyTooLong(MAX_BODY)
     return body
 
 
@@ -59,9 +59,5 @@ def _read(stream: BinaryIO, length: int) -> bytes:
             parts.append(part)
             length -= len(part)
     except Exception as error:  # every server has its own for a framing it cannot read
-        raise BodyCutShort("The request entity cannot be read.") from error
+        raise BodyCutShort(BodyFault.FRAMING_UNREADABLE) from error
     return b"".join(parts)
-
-
-def _too_long() -> BodyTooLong:
-    return BodyTooLong(f"The request entity is longer than {MAX_BODY} bytes.")

@@ -1,16 +1,17 @@
-"""The vocabulary of the seam: media types, formatters, and what reading a request gives.
+"""The vocabulary of the edge: media types, formatters, and the facts for which the framework refuses a request.
 
-Imports nothing, so that every room can speak it. The exceptions name facts about a request;
-which status they become is written once, in answers.py.
+It imports nothing of the house but the seam. The exceptions carry facts; the status and the words of each are in
+answers.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from enum import Enum
+from typing import Any
 
-T = TypeVar("T")
+from xml_contracts.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +27,6 @@ class MediaType:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound(Generic[T]):
-    """What a formatter read: bad content is a value, not an exception.
-
-    `errors`: (member or None, reason). `ignored`: (name, reason) of what was skipped while reading.
-    """
-
-    value: T | None
-    errors: tuple[tuple[str | None, str], ...] = ()
-    ignored: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class HttpError:
     """The framework's own answer, `{"Message":…}` or `<Error><Message>…`."""
 
@@ -46,36 +35,65 @@ class HttpError:
 
 @dataclass(frozen=True, slots=True)
 class Formatter:
-    """One wire format. `read(body, charset)`; `write(value, charset)` takes an ApiResult or an HttpError.
+    """One wire format. `read(body, charset)`; `write(value, charset)` takes an instance of a contract or an HttpError.
 
     `charset` is `utf-8` or `utf-16`. A format that is only read has no `write`.
     """
 
     name: str
     media_types: tuple[MediaType, ...]
-    read: Callable[[bytes, str], Bound[Any]]
+    read: Callable[[bytes, str], Reading[Any]]
     write: Callable[[Any, str], bytes] | None
 
 
+class BodyFault(Enum):
+    """Why a body cannot be taken as whole."""
+
+    LENGTH_UNREADABLE = "its Content-Length is no number"
+    SHORTER_THAN_PROMISED = "it ended before its Content-Length"
+    FRAMING_UNREADABLE = "the server cannot read its framing"
+
+
 class RequestRefused(Exception):
-    """Base: the framework answers, the action does not run. The text is what the client reads."""
+    """Base: the framework answers, the action does not run."""
 
 
 class BodyCutShort(RequestRefused):
     """Fewer bytes than promised, or a framing that cannot be read."""
 
+    def __init__(self, fault: BodyFault) -> None:
+        super().__init__(fault.value)
+        self.fault = fault
+
 
 class BodyTooLong(RequestRefused):
-    """More bytes than the service takes."""
+    """More bytes than the service takes; `limit` is how many it takes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit} bytes")
+        self.limit = limit
 
 
 class BodyEncoded(RequestRefused):
     """A Content-Encoding; the legacy never decoded one."""
 
+    def __init__(self, coding: str) -> None:
+        super().__init__(coding)
+        self.coding = coding
+
 
 class UnsupportedMediaType(RequestRefused):
-    """A body that no formatter reads."""
+    """A body that no formatter reads; `media_type` is None where no readable Content-Type was sent."""
+
+    def __init__(self, media_type: MediaType | None) -> None:
+        super().__init__(str(media_type))
+        self.media_type = media_type
 
 
 class MethodNotAllowed(RequestRefused):
-    """The action is there, for POST only."""
+    """The action is there, for another method only; `method` as it was sent."""
+
+    def __init__(self, method: str, allowed: str) -> None:
+        super().__init__(method)
+        self.method = method
+        self.allowed = allowed

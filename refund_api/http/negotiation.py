@@ -42,14 +42,14 @@ LONGEST_REMEMBERED: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
-    """Who reads the request and who writes the answer; without a reader, `unread` is the text of the 415."""
+    """Who reads the request and who writes the answer; `sent` is its Content-Type, None where none can be read."""
 
     reader: Formatter | None
     read_charset: str
     writer: Formatter
     media_type: str
     write_charset: str
-    unread: str
+    sent: MediaType | None
 
 
 class _Match(NamedTuple):
@@ -85,7 +85,7 @@ def negotiate(
         writer=written.formatter,
         media_type=str(written.media_type),
         write_charset=_accepted_charset(accept_charset or "") or sent_charset,
-        unread=_unread_text(sent),
+        sent=sent,
     )
 
 
@@ -221,12 +221,3 @@ def _accepted_charset(text: str) -> str | None:
 def _supported_charset(name: str) -> str:
     """MediaTypeFormatter.SelectCharacterEncoding: a quoted name keeps its quotes, so it is none of ours."""
     return name.lower() if name.lower() in CHARSETS else CHARSETS[0]
-
-
-def _unread_text(sent: MediaType | None) -> str:
-    if sent is not None:
-        return f"The request entity's media type '{sent}' is not supported for this resource."
-    return (
-        "The request contains an entity body but no Content-Type header. "
-        f"The inferred media type '{OCTET_STREAM}' is not supported for this resource."
-    )

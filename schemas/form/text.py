@@ -1,36 +1,65 @@
 """An HTML form -> an instance of a data contract, as JQueryMvcFormUrlEncodedFormatter binds it.
 
-Always UTF-8: neither the charset nor a byte order mark is looked at (facts.md 1.13, section 8).
+Always UTF-8: neither the charset nor a byte order mark is looked at (wire-facts 1.13, section 8).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 from xml_contracts.errors import DocumentError
+from xml_contracts.reading import IgnoredMembers, Problem, Reading, Skipped
 
-from ..build import ContractSchema, Reading
+from ..build import ContractSchema
+from ..reasons import FormFault
 
 _ESCAPED = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 # UTF8Encoding.GetChars of .NET Framework: a lead byte and a second one out of its range are one U+FFFD, not two.
 _TWO_AS_ONE = re.compile(rb"\xe0[\x80-\x9f]|\xed[\xa0-\xbf]|\xf0[\x80-\x8f]|\xf4[\x90-\xbf]")
 
 
-def read_form(schema: ContractSchema, body: bytes) -> Reading:
+def read_form(schema: ContractSchema, body: bytes) -> Reading[Any]:
     """The instance in a form. DocumentError: a name with `[` and no `]` after it."""
     if not body:
         return Reading(None)
     first: dict[str, str] = {}
+    again: set[str] = set()
     for pair in _decode(body).split("&"):
         name, _, value = pair.partition("=")
-        first.setdefault(name, value)
+        if name in first:
+            again.add(name)
+        else:
+            first[name] = value
     values: dict[str, str] = {}
+    repeated: dict[str, None] = {}
+    unknown: list[str] = []
     for name, value in first.items():
-        # A name that is found as it stands has nothing to unescape.
-        member = schema.find(name) or schema.find(_model_name(_unescape(name)))
-        if member is not None and member not in values:
+        member = schema.find(name)
+        if member is None:  # most names need no unescaping, so it comes second
+            plain = _unescape(name)
+            member = schema.find(_model_name(plain))
+            if member is None:
+                unknown.append(plain)
+                continue
+        if member in values or (again and name in again):
+            repeated[member] = None
+        if member not in values:
             values[member] = _unescape(value)
-    return schema.read(values.items())
+    reading = schema.read(list(values.items()))
+    return replace(reading, ignored=_ignored(repeated, unknown)) if repeated or unknown else reading
+
+
+def _ignored(repeated: Iterable[str], unknown: Iterable[str]) -> tuple[Problem, ...]:
+    ignored = IgnoredMembers()
+    for member in repeated:
+        ignored.add(member, Skipped.REPEATED_FIRST_COUNTS)
+    for name in unknown:
+        if name:  # `&&` is a pair without a name, and nobody's mistake
+            ignored.add_unknown(name)
+    return ignored.problems()
 
 
 def _decode(data: bytes) -> str:
@@ -50,5 +79,5 @@ def _unescape_bytes(escaped: re.Match[str]) -> str:
 def _model_name(name: str) -> str:
     """FormDataCollectionExtensions.NormalizeJQueryToMvc: `x[]` is x; `x[y]` and `x[0]` are inside x, so no member."""
     if name.rfind("[") > name.rfind("]"):
-        raise DocumentError("a name has [ without ]")
+        raise DocumentError(FormFault.OPEN_BRACKET)
     return name.replace("[]", "")

@@ -6,14 +6,20 @@ Anything that is not RFC 8259 is a DocumentError; the legacy's lenient grammar i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from enum import IntEnum
+from operator import attrgetter
 from typing import Any, Final
 
-from xml_contracts.contract import Contract
+from xml_contracts.contract import Contract, Member
 from xml_contracts.errors import DocumentError, ValueNotWritable
+from xml_contracts.primitives import write_int32, write_string
+from xml_contracts.reading import IgnoredMembers, Problem, Reading
 
-from ..build import ContractSchema, Reading
-from .tokens import Pairs, count_stops, past_metadata, read_tokens
+from ..build import ContractSchema, Visitor
+from ..reasons import ConversionFault, JsonFault
+from .tokens import Pairs, count_stops, past_metadata, read_tokens, replace_lone_surrogates
 
 _JSON_SPACE: Final = " \t\n\r"
 # StreamReader.DetectEncoding; the longer of two that begin alike comes first.
@@ -31,10 +37,8 @@ _ESCAPES: Final = {
 
 _ESCAPED: Final = re.compile(r'["\\\x00-\x1f\x85\u2028\u2029]')
 
-_STOP: Final = "a number out of range, or nested too deeply"
 
-
-def read_json(schema: ContractSchema, body: bytes, charset: str) -> Reading:
+def read_json(schema: ContractSchema, body: bytes, charset: str) -> Reading[Any]:
     """The instance in a JSON body. `charset` is utf-8 or utf-16; a byte order mark beats it."""
     text = _decode(body, charset)
     if not text.strip(_JSON_SPACE):
@@ -43,7 +47,7 @@ def read_json(schema: ContractSchema, body: bytes, charset: str) -> Reading:
     if root in (None, ""):
         return Reading(None)
     if not isinstance(root, tuple):
-        raise DocumentError("an object expected")
+        raise DocumentError(JsonFault.NOT_AN_OBJECT)
     members = past_metadata(root)
     return Reading(None) if members is None else _read_members(schema, members)
 
@@ -57,23 +61,26 @@ def _decode(body: bytes, charset: str) -> str:
     try:
         return body[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
-        raise DocumentError(f"byte {error.start + len(mark)} is not {encoding}") from None
+        raise DocumentError(JsonFault.OTHER_ENCODING, error.start + len(mark), encoding) from None
 
 
-def _read_members(schema: ContractSchema, pairs: Pairs) -> Reading:
+def _read_members(schema: ContractSchema, pairs: Pairs) -> Reading[Any]:
     known: list[tuple[str, Any]] = []
-    skipped: list[Any] = []
+    unknown: list[tuple[str, Any]] = []
     for name, value in pairs:
         member = schema.find(name)
         if member is None:
-            skipped.append(value)
+            unknown.append((name, value))
             continue
         if isinstance(value, list | tuple) and count_stops(value):
-            raise DocumentError(f"{member}: {_STOP}")
+            raise DocumentError(JsonFault.STOP, member=member)
         known.append((member, value))
-    stopped = _pass_over(skipped)
+    if not unknown:
+        return schema.read(known)
+    stopped = _pass_over([value for _, value in unknown])
     reading = schema.read(known)
-    return reading._replace(errors=(*reading.errors, (None, _STOP))) if stopped else reading
+    errors = (*reading.errors, Problem(None, ConversionFault.STOP_IN_UNKNOWN)) if stopped else reading.errors
+    return replace(reading, errors=errors, ignored=(*reading.ignored, *_ignored(name for name, _ in unknown)))
 
 
 def _pass_over(values: list[Any]) -> bool:
@@ -82,19 +89,45 @@ def _pass_over(values: list[Any]) -> bool:
     for value in values:
         stops = 0 if type(value) is str else count_stops(value)
         if stops > 1:
-            raise DocumentError(_STOP)
+            raise DocumentError(JsonFault.STOP)
         stopped |= stops == 1
     return stopped
 
 
-def write_json(contract: Contract, value: Any, charset: str) -> bytes:
-    """An instance of the contract, derived class first. ValueNotWritable: a lone surrogate."""
-    return write_object(((m.name, getattr(value, m.attribute)) for m in contract.declared), charset)
+def _ignored(names: Iterable[str]) -> tuple[Problem, ...]:
+    ignored = IgnoredMembers()
+    for name in names:
+        ignored.add_unknown(name if name.isascii() else replace_lone_surrogates(name))
+    return ignored.problems()
 
 
-def write_object(members: Iterable[tuple[str, str | int | None]], charset: str) -> bytes:
-    """An object of names and values, in the order given. ValueNotWritable: a lone surrogate."""
-    text = "{" + ",".join(f"{_quoted(name)}:{_literal(value)}" for name, value in members) + "}"
+class JsonWriter:
+    """Writes the instances of one contract; whatever does not depend on a value is made here, once."""
+
+    def __init__(self, contract: Contract) -> None:
+        """DeclarationError: a member that JSON cannot carry."""
+        self._slots = [
+            (f"{_quoted(m.name)}:", attrgetter(m.attribute), _LITERALS.visit(m), f"{contract.name}.{m.name}")
+            for m in contract.declared
+        ]
+
+    def write(self, value: Any, charset: str) -> bytes:
+        """The object of an instance, derived class first. ValueNotWritable: a value of another type."""
+        pieces = []
+        for start, value_of, literal, where in self._slots:
+            try:
+                pieces.append(start + literal(value_of(value)))
+            except ValueError as error:
+                raise ValueNotWritable(f"{where}: {error}") from None
+        return _encoded("{" + ",".join(pieces) + "}", charset)
+
+
+def write_object(members: Iterable[tuple[str, str]], charset: str) -> bytes:
+    """An object of names and texts, in the order given. ValueNotWritable: a lone surrogate."""
+    return _encoded("{" + ",".join(f"{_quoted(name)}:{_quoted(text)}" for name, text in members) + "}", charset)
+
+
+def _encoded(text: str, charset: str) -> bytes:
     mark, encoding = (b"\xff\xfe", "utf-16-le") if charset == "utf-16" else (b"", "utf-8")
     try:
         return mark + text.encode(encoding)
@@ -102,11 +135,16 @@ def write_object(members: Iterable[tuple[str, str | int | None]], charset: str) 
         raise ValueNotWritable(f"lone surrogate U+{ord(text[error.start]):04X}") from None
 
 
-def _literal(value: str | int | None) -> str:
-    if value is None:
-        return "null"
-    return _quoted(value) if isinstance(value, str) else str(int(value))
-
-
 def _quoted(text: str) -> str:
     return f'"{text.translate(_ESCAPES) if _ESCAPED.search(text) else text}"'
+
+
+def _string_literal(member: Member) -> Callable[[Any], str]:
+    return lambda value: "null" if value is None else _quoted(write_string(value))
+
+
+def _integer_literal(member: Member) -> Callable[[Any], str]:
+    return write_int32
+
+
+_LITERALS: Final = Visitor("JSON", {str: _string_literal, int: _integer_literal, IntEnum: _integer_literal})

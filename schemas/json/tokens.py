@@ -1,8 +1,18 @@
 """JSON text -> values, strictly RFC 8259, with what Json.NET still sees in them.
 
-Objects are tuples of pairs (Json.NET assigns every duplicate), arrays lists, numbers their raw text.
-Where RFC 8259 is silent, Json.NET 11.0.2 decides: its reader stops at some values, and its error
-handler gets past one such stop a member, never past two (facts.md 6.2, 6.8, 6.11).
+Objects are tuples of pairs (Json.NET assigns every duplicate), arrays lists, numbers their raw text. Where RFC 8259 is
+silent, Json.NET 11.0.2 decides (wire-facts 6.2, 6.8, 6.11).
+
+What is difficult: a STOP. A stop is a token on which Json.NET's reader (JsonTextReader) throws although it is RFC 8259:
+a number that a double or a BigInteger cannot hold, and a container on level 257. The serializer's error handler gets
+past the first stop in a member; a second one ends the read. So whoever takes or passes over a value must know how many
+stops are in it, and no more than that: 0, 1, or 2 for two and more (`count_stops`).
+
+Numbers are easy: they keep their text and are asked (`stops_reader`). Depth is not: Python's parser recurses, and a
+body can hold 30,000 levels. So text with more than MAX_DEPTH brackets is first made shallow (`_cut_deep`). One scan
+keeps the depth, strings blanked out. On every way down through a multiple of MAX_DEPTH levels it lays the text so far
+aside and begins a new piece. On the way up it parses the piece alone, so that a syntax error below is still found,
+counts its stops, and puts a value with as many stops in its place. What is left has at most MAX_DEPTH levels.
 """
 
 from __future__ import annotations
@@ -14,6 +24,8 @@ from typing import Any, Final, NoReturn
 
 from xml_contracts.errors import DocumentError
 
+from ..reasons import JsonFault
+
 Pairs = tuple[tuple[str, Any], ...]
 
 MAX_DEPTH: Final = 256
@@ -21,8 +33,10 @@ MAX_INTEGER_CHARS: Final = 380
 
 # Brackets inside strings do not count. A string left open runs to the end.
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-# What replaces a container cut out, by the number of stops in it; more than two change nothing.
-_STOPS = (" null ", " 1e999 ", " [1e999,1e999] ")
+# What replaces a container that was cut out, by its stops: null has none, 1e999 is one because no double holds it. More
+# than two change nothing.
+_WITH_STOPS: Final = (" null ", " 1e999 ", " [1e999,1e999] ")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Integer(str):
@@ -67,8 +81,9 @@ def _read_shallow(text: str) -> Any:
     try:
         return _DECODER.decode(text)
     except ValueError as error:
-        position = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-        raise DocumentError(f"not JSON{position}") from None
+        if isinstance(error, json.JSONDecodeError):
+            raise DocumentError(JsonFault.NOT_JSON_AT, error.pos) from None
+        raise DocumentError(JsonFault.NOT_JSON) from None
 
 
 def _cut_deep(text: str) -> str:
@@ -90,9 +105,9 @@ def _cut_deep(text: str) -> str:
                 piece = "".join(pieces.pop()) + text[done : position + 1]
                 done = position + 1
                 stops = count_stops(_read_shallow(piece)) + (depth == MAX_DEPTH)
-                pieces[-1].append(_STOPS[min(stops, 2)])
+                pieces[-1].append(_WITH_STOPS[min(stops, 2)])
     if depth:
-        raise DocumentError("not JSON: brackets do not match")
+        raise DocumentError(JsonFault.UNBALANCED)
     return "".join(pieces[0]) + text[done:]
 
 
@@ -111,6 +126,11 @@ def count_stops(value: Any) -> int:
     return stops
 
 
+def replace_lone_surrogates(text: str) -> str:
+    """JsonTextReader.ReadStringIntoBuffer: every lone surrogate escape is U+FFFD (wire-facts 6.4)."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
 def past_metadata(pairs: Pairs) -> Pairs | None:
     """The members after `$id`, `$type` and a null `$ref`; None where `$ref` names an object: none is known.
 
@@ -125,9 +145,9 @@ def past_metadata(pairs: Pairs) -> Pairs | None:
             return past_metadata(value)  # the reader is inside that object now, and takes it for the model
         elif name in ("$id", "$type"):
             if isinstance(value, list | tuple) or count_stops(value) or (name, value) == ("$type", None):
-                raise DocumentError(f"{name} must be text")
+                raise DocumentError(JsonFault.NOT_TEXT, member=name)
         elif name == "$values":
-            raise DocumentError("$values: an object expected, not a list")
+            raise DocumentError(JsonFault.VALUES_OF_A_LIST)
         else:
             return pairs[index:]
     return ()
@@ -136,6 +156,6 @@ def past_metadata(pairs: Pairs) -> Pairs | None:
 def _check_reference(pairs: Pairs) -> None:
     value = pairs[0][1]
     if not isinstance(value, str) or isinstance(value, Integer | Real):
-        raise DocumentError("$ref must be text or null")
+        raise DocumentError(JsonFault.REFERENCE_IS_NO_TEXT)
     if len(pairs) > 1:
-        raise DocumentError("$ref must be the only member")
+        raise DocumentError(JsonFault.REFERENCE_IS_NOT_ALONE)

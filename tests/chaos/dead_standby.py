@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refund_api.cancel.handler import Code
+from refund_api.domain import Refusal
 from tests.replication import Pair, pair, until
 from tests.servers import Gunicorn, gunicorn
 
@@ -65,7 +66,7 @@ def warm_up(server: Gunicorn) -> None:
     """A request that writes no refund: what a worker does before its first one is in no budget."""
     with tempfile.TemporaryDirectory() as elsewhere, Client(server, Path(elsewhere, "warm.jsonl")) as client:
         answer = client.ask(make_request("unknown", [str(uuid.uuid4())]))
-    if answer is None or answer.code != Code.ORDER_NOT_FOUND:
+    if answer is None or answer.code != Refusal.ORDER_NOT_FOUND.value:
         raise RuntimeError(f"the service does not work: {answer}")
 
 

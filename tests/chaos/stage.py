@@ -20,10 +20,10 @@ from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
 from refund_api.storage.shop.importing import ImportedOrder, import_orders
 from refund_api.storage.tables import refund
-from tests.fakes import SECRET
 from tests.integration.storage.given import count
 from tests.postgres import fresh_database, postgres_server
 from tests.servers import ROOT
+from tests.world import SECRET
 
 ENGINES = ("sqlite", "postgres")
 _KEYS = {"keys": [{"kid": "chaos", "scheme": "legacy", "secret": SECRET.decode()}]}

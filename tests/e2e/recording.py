@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from app import create_app
-from refund_api.http.media import Bound
+from refund_api.context import RequestContext
 from tests.conformance import model_of
+from xml_contracts.reading import Reading
 from xml_contracts.refund import ApiResult, TicketRefundRequest
 
 _request = threading.local()
 
 
-def _record(bound: Bound[TicketRefundRequest]) -> ApiResult:
-    _request.seen.append({"model": model_of(bound.value), "invalid": bool(bound.errors)})
+def _record(reading: Reading[TicketRefundRequest], context: RequestContext) -> ApiResult:
+    _request.seen.append({"model": model_of(reading.value), "invalid": bool(reading.errors)})
     return ApiResult(**_request.answer)
 
 

@@ -7,21 +7,23 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from flask import Flask
 from sqlalchemy import Engine
 
-from app import create_app, make_handler
+from app import create_app, make_parts
+from refund_api.actions import CANCEL
 from refund_api.settings import Settings
 from refund_api.storage import health
 from refund_api.storage.budget import Budget
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
-from tests.fakes import ALICE, NOW, SECRET, signed
+from tests.fakes import signed
 from tests.wire import FORMATS, Format, members_of
+from tests.world import ALICE, NOW, SECRET
 
 from .storage.given import at_once
 
@@ -101,10 +103,9 @@ def service_on(engine: Engine, *, budget: Budget | None = None, enforce_nonce: b
     url = engine.url.render_as_string(hide_password=False)
     settings = Settings(database_url=url, keys=KEYS, legacy_nonce_enforced=enforce_nonce)
     unit_of_work = SqlUnitOfWork(engine, budget=budget or Budget())
-    counted = Counter[tuple[str, ...]]()
-    handler = make_handler(settings, clock=lambda: NOW, count=lambda *labels: counted.update([labels]))
-    handler = replace(handler, unit_of_work=unit_of_work)
-    return Service(create_app(settings, handler=handler), engine, counted)
+    handler = CANCEL.make_handler(make_parts(CANCEL, settings, unit_of_work))
+    app = create_app(settings, handler=handler, clock=lambda: NOW)
+    return Service(app, engine, app.extensions["refund_api"])
 
 
 def assert_try_again(answer: Answer) -> None:

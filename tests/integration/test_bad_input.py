@@ -13,13 +13,14 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, insert, select
 
-from app import create_app, make_handler
+from app import create_app
 from refund_api.settings import Settings
 from refund_api.storage import tables
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
-from tests.fakes import ALICE, BOB, FAR_DAY, NOW, ORDER, SECRET, STRANGER, signed
+from tests.fakes import signed
 from tests.wire import FORMATS, Format, members_of
+from tests.world import ALICE, BOB, FAR_DAY, NOW, ORDER, SECRET, STRANGER
 
 LEDGER = (tables.orders, tables.passenger, tables.refund, tables.refund_item, tables.refund_outbox)
 TICKETED, DAY_30, DAY_31 = "CTT-ticketed", "CTT-day-30", "CTT-day-31"
@@ -72,7 +73,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def client(engine: Engine, clock: Clock) -> FlaskClient:
     settings = Settings(database_url=str(engine.url), keys=KEYS)
-    return create_app(handler=make_handler(settings, clock=clock)).test_client()
+    return create_app(settings, clock=clock).test_client()
 
 
 def content(engine: Engine) -> list[list[tuple[Any, ...]]]:

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine, inspect, text
 from refund_api.storage import health, schema
 from refund_api.storage.budget import Budget
 from refund_api.storage.transaction import run_writing
+from tests.world import ALICE, BOB
 
 from .service import assert_try_again_in_every_format, problem_of, service
-from .storage.given import ALICE, BOB, book, violations
+from .storage.given import book, violations
 
 
 def test_a_missing_migration_is_503_until_it_was_run(empty: str) -> None:

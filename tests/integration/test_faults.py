@@ -21,9 +21,10 @@ from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.tables import refund, refund_item, refund_outbox, request_nonce
 from tests.postgres import execute
 from tests.replication import Node, until
+from tests.world import ALICE, BOB
 
 from .service import Answer, assert_try_again, assert_try_again_in_every_format, problem_of, service
-from .storage.given import ALICE, BOB, at_once, book, count, violations
+from .storage.given import at_once, book, count, violations
 
 MISSING = (
     "the database cannot be used: {} does not exist: restore it; "

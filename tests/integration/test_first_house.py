@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import NullPool, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 
-from app import create_app, make_handler
+from app import create_app, make_parts
+from refund_api.actions import CANCEL
 from refund_api.settings import Settings
 from refund_api.storage import schema
 from refund_api.storage.engines.urls import make_engine
@@ -38,9 +39,9 @@ def served(url: str, now: datetime, key_ring: str) -> Iterator[WsgiApp]:
     settings = Settings(database_url=url, keys=key_ring)
     engine = make_engine(url, threads=1)
     schema.upgrade(engine)
-    handler = replace(make_handler(settings, clock=lambda: now), unit_of_work=SqlUnitOfWork(engine))
+    handler = CANCEL.make_handler(make_parts(CANCEL, settings, SqlUnitOfWork(engine)))
     try:
-        yield create_app(settings, handler=handler)
+        yield create_app(settings, handler=handler, clock=lambda: now)
     finally:
         engine.dispose()
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from app import create_app
-from refund_api.http.answers import TRY_AGAIN
-from refund_api.http.blueprint import current_origin
-from refund_api.http.media import Bound
-from refund_api.ports import LedgerUnavailable, Origin
+from refund_api.actions import Handler
+from refund_api.context import RequestContext
+from refund_api.ports import Clock, LedgerUnavailable, utc_now
 from refund_api.settings import Settings
 from tests.conformance import Recorder, environ_of
+from tests.world import NOW
+from xml_contracts.reading import Problem, Reading, Skipped
 from xml_contracts.refund import ApiResult
 
 OK = ApiResult(1, "ok", None)
@@ -22,14 +23,12 @@ ALWAYS = {"Cache-Control": "no-cache", "Pragma": "no-cache", "Expires": "-1"}
 JSON = ["Content-Type", "application/json"]
 AS_XML = ["Accept", "application/xml"]
 
-Handler = Callable[[Bound[Any]], ApiResult]
-
 
 class Client:
     """Calls a WSGI application with an environ that nothing has normalised."""
 
-    def __init__(self, handler: Handler, settings: Settings | None = None) -> None:
-        self.app = create_app(settings, handler=handler)
+    def __init__(self, handler: Handler, settings: Settings | None = None, clock: Clock = utc_now) -> None:
+        self.app = create_app(settings, handler=handler, clock=clock)
         self.app.add_url_rule("/healthz", view_func=lambda: "fine")
         self.app.add_url_rule("/help/", view_func=lambda: "help", endpoint="help")
 
@@ -171,7 +170,7 @@ def test_no_body_runs_the_action_with_nothing_bound(
     client: Client, recorder: Recorder, headers: list[list[str]]
 ) -> None:
     assert client.send(headers=headers)[0] == "200 OK"
-    assert recorder.seen == [Bound(None, ())]
+    assert recorder.seen == [Reading(None)]
 
 
 def test_the_reader_gets_the_body_in_the_charset_of_the_request(client: Client, recorder: Recorder) -> None:
@@ -213,10 +212,10 @@ def test_an_answer_has_the_headers_of_the_legacy_and_no_others(client: Client) -
 
 
 def test_try_again_is_a_503_whether_returned_or_raised() -> None:
-    def returning(bound: Bound[Any]) -> ApiResult:
-        return TRY_AGAIN
+    def returning(reading: Reading[Any], context: RequestContext) -> ApiResult:
+        return ApiResult(3001, "Try again")
 
-    def raising(bound: Bound[Any]) -> ApiResult:
+    def raising(reading: Reading[Any], context: RequestContext) -> ApiResult:
         raise LedgerUnavailable("down")
 
     answers = [Client(handler).send() for handler in (returning, raising)]
@@ -235,7 +234,7 @@ def test_a_result_that_cannot_be_written_is_a_500(media_type: str, caplog: pytes
 
 
 def test_a_failing_handler_is_a_500_that_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    def failing(bound: Bound[Any]) -> ApiResult:
+    def failing(reading: Reading[Any], context: RequestContext) -> ApiResult:
         raise ZeroDivisionError("the secret")
 
     status, _, body = Client(failing).send()
@@ -258,34 +257,54 @@ def test_an_odd_host_does_no_harm(client: Client, host: str) -> None:
     assert headers["Content-Type"] == "application/json; charset=utf-8"
 
 
-# --- origin ---------------------------------------------------------------------------------------------------------
+# --- context --------------------------------------------------------------------------------------------------------
 
 
-def origin_of(**environ: Any) -> Origin:
-    seen: list[Origin] = []
+def context_of(**environ: Any) -> RequestContext:
+    seen: list[RequestContext] = []
 
-    def handler(bound: Bound[Any]) -> ApiResult:
-        seen.extend([current_origin(), current_origin()])
+    def handler(reading: Reading[Any], context: RequestContext) -> ApiResult:
+        seen.append(context)
         return OK
 
     Client(handler).send(**environ)
-    assert seen[0] is seen[1]
     return seen[0]
 
 
-def test_the_origin_is_the_peer_and_the_id_the_client_gave() -> None:
-    assert origin_of(HTTP_X_REQUEST_ID="a.B-7_" + "x" * 58) == Origin("127.0.0.1", "a.B-7_" + "x" * 58)
+def test_the_context_has_the_peer_and_the_id_the_client_gave() -> None:
+    context = context_of(HTTP_X_REQUEST_ID="a.B-7_" + "x" * 58)
+    assert (context.source, context.request_id) == ("127.0.0.1", "a.B-7_" + "x" * 58)
 
 
 @pytest.mark.parametrize("request_id", ["", "x" * 65, "a b", "a\n", "caf\xe9", "a;b", "<x>"])
 def test_an_id_that_is_not_harmless_is_replaced(request_id: str) -> None:
-    origin = origin_of(HTTP_X_REQUEST_ID=request_id)
-    assert len(origin.request_id) == 32 and origin.request_id != request_id
-    assert origin_of().request_id != origin_of().request_id
+    context = context_of(HTTP_X_REQUEST_ID=request_id)
+    assert len(context.request_id) == 32 and context.request_id != request_id
+    assert context_of().request_id != context_of().request_id
+
+
+def test_a_request_is_received_when_its_whole_body_is_there() -> None:
+    """Else a client could send its headers in time and its body, with a captured signature, long afterwards."""
+    now = [NOW]
+
+    class SlowBody(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            now[0] = NOW + timedelta(hours=1)
+            return super().read(size)
+
+    seen: list[RequestContext] = []
+
+    def handler(reading: Reading[Any], context: RequestContext) -> ApiResult:
+        seen.append(context)
+        return OK
+
+    slow: dict[str, Any] = {"wsgi.input": SlowBody(b"{}")}
+    Client(handler, clock=lambda: now[0]).send(headers=[JSON], body="{}", **slow)
+    assert seen[0].received_at == NOW + timedelta(hours=1)
 
 
 def test_a_peer_without_an_address_is_no_obstacle() -> None:
-    assert origin_of(REMOTE_ADDR="").source == ""
+    assert context_of(REMOTE_ADDR="").source == ""
 
 
 OUT_OF_ORDER = """<TicketRefundRequest xmlns="http://schemas.datacontract.org/2004/07/ChinaTrainTickets.Web.Areas.webApi.Models">
@@ -298,7 +317,7 @@ def test_skipped_members_are_logged_and_counted_and_the_answer_says_nothing(
 ) -> None:
     client = Client(recorder)
     _, headers, _ = client.send(headers=[XML], body=OUT_OF_ORDER)
-    assert recorder.seen[0].ignored == (("order_number", "out of order: must come before refund_reason"),)
+    assert recorder.seen[0].ignored == (Problem("order_number", Skipped.OUT_OF_ORDER, ("refund_reason",)),)
     assert caplog.messages == ["members ignored: order_number: out of order: must come before refund_reason"]
     assert client.app.extensions["refund_api"] == {("members_ignored", "order_number", "out of order"): 1}
     assert headers.keys() == {"Content-Type", "Content-Length", *ALWAYS}
@@ -310,3 +329,27 @@ def test_explain_names_skipped_members_in_a_header(recorder: Recorder) -> None:
     assert headers["X-Data-Contract-Ignored"] == "order_number: out of order: must come before refund_reason"
     _, headers, _ = client.send(headers=[JSON], body="{}")
     assert "X-Data-Contract-Ignored" not in headers
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "told"),
+    [
+        (
+            "application/json",
+            '{"sign":"a","SIGN":"b","kiosk":1}',
+            "sign: repeated: the last one counts; kiosk: unknown",
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            "refund_passanger_ids[]=A&refund_passanger_ids[]=B&x%5B0%5D=1",
+            "refund_passanger_ids: repeated: the first one counts; x%5B0%5D: unknown",
+        ),
+    ],
+)
+def test_json_and_forms_tell_what_they_skipped_too(
+    recorder: Recorder, caplog: pytest.LogCaptureFixture, content_type: str, body: str, told: str
+) -> None:
+    client = Client(recorder, Settings(explain=True))
+    _, headers, _ = client.send(headers=[["Content-Type", content_type]], body=body)
+    assert headers["X-Data-Contract-Ignored"] == told
+    assert caplog.messages == [f"members ignored: {told}"]

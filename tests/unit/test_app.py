@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
-from app import create_app, make_handler
+from app import create_app, make_parts, make_unit_of_work
+from refund_api.actions import CANCEL, Handler
+from refund_api.cancel.handler import CancelOrder
+from refund_api.parts import Parts
 from refund_api.ports import utc_now
 from refund_api.settings import Settings, SettingsError
 from refund_api.storage.budget import Budget
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
-from refund_api.storage.unit_of_work import SqlUnitOfWork
-from tests.fakes import SECRET, signed
+from tests.fakes import signed
+from tests.integration.storage.given import at_once
 from tests.wire import members_of, write_json
+from tests.world import SECRET
 from xml_contracts.refund import ApiResult
 
 KEYS = json.dumps({"keys": [{"kid": "web", "scheme": "legacy", "secret": SECRET.decode()}]})
@@ -25,7 +32,7 @@ URL = "/api/order/cancel"
 
 def test_with_a_handler_neither_key_nor_database_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REFUND_API_NONSENSE", "1")
-    client = create_app(handler=lambda bound: ApiResult(1, "ok")).test_client()
+    client = create_app(handler=lambda reading, context: ApiResult(1, "ok")).test_client()
     assert client.post(URL, json={}).get_json() == {"code": 1, "message": "ok", "data": None}
 
 
@@ -65,10 +72,35 @@ def test_every_setting_of_the_ledger_reaches_the_handler(tmp_path: Path) -> None
             "REFUND_API_THREADS": "3",
         }
     )
-    handler = make_handler(settings)
+    parts = make_parts(CANCEL, settings, unit_of_work := make_unit_of_work(settings))
+    handler = CANCEL.make_handler(parts)
+    assert isinstance(handler, CancelOrder)
     assert (handler.verifier.schemes, handler.enforce_nonce) == (frozenset(), False)
     assert handler.verifier.tolerance == timedelta(seconds=77)
-    unit_of_work = handler.unit_of_work
-    assert isinstance(unit_of_work, SqlUnitOfWork)
+    assert handler.unit_of_work is unit_of_work
     assert unit_of_work._budget == Budget()
     assert unit_of_work._engine.pool.size() == 3  # type: ignore[attr-defined]
+
+
+def test_four_first_requests_at_once_make_one_handler_and_one_engine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made: list[str] = []
+
+    def make_slowly(url: str, *, threads: int) -> Engine:
+        made.append("engine")
+        time.sleep(0.1)
+        return make_engine(url, threads=threads)
+
+    def make_handler(parts: Parts) -> Handler:
+        made.append("handler")
+        time.sleep(0.1)
+        return CANCEL.make_handler(parts)
+
+    monkeypatch.setattr("app.make_engine", make_slowly)
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/refunds.db", keys=KEYS)
+    app = create_app(settings, actions=(replace(CANCEL, make_handler=make_handler),))
+    request = write_json(members_of(signed(at=utc_now())))
+    answers = at_once([lambda: app.test_client().post(URL, data=request, content_type="application/json")] * 4)
+    assert [getattr(answer, "status_code", answer) for answer in answers] == [503] * 4, "there is no database"
+    assert sorted(made) == ["engine", "handler"]

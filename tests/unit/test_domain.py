@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from refund_api.domain import Cancellation, Order, Refusal, judge
-from tests.fakes import ALICE, BOB, NOW, STRANGER
+from tests.world import ALICE, BOB, NOW, STRANGER
 
 PAID = {ALICE: 55350, BOB: 27650}
 ORDER = Order("CTT1", date(2026, 12, 25), "booked", "CNY")

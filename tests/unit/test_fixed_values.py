@@ -10,7 +10,8 @@ import pytest
 from refund_api.domain import Cancellation, Nonce
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.verifier import Verifier
-from tests.fakes import ALICE, BOB, NOW, ORDER, SECRET, STRANGER, signed
+from tests.fakes import signed
+from tests.world import ALICE, BOB, NOW, ORDER, SECRET, STRANGER
 from xml_contracts.refund import Terminal, TicketRefundRequest
 
 VERIFIER = Verifier(KeyRing((Key("web", "legacy", SECRET),)), timedelta(seconds=300), "/api/order/cancel")

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from refund_api.cancel.handler import _invalid
 from refund_api.cancel.shape import binding_problems, shape_problems
-from refund_api.http.formatters import FORMATTERS
-from refund_api.http.ignored import in_words
+from refund_api.http.formatters import formatters_for
+from refund_api.words import ignored_in_words, invalid_request
+from xml_contracts.refund import ApiResult, TicketRefundRequest
 
 Case = dict[str, Any]
 
 CASES: list[Case] = json.loads((Path(__file__).parent / "messages" / "messages.json").read_text(encoding="utf-8"))
-READ = {formatter.name: formatter.read for formatter in FORMATTERS}
+READ = {formatter.name: formatter.read for formatter in formatters_for(TicketRefundRequest, ApiResult)}
 
 
 def bytes_of(body: dict[str, str]) -> bytes:
@@ -26,11 +26,11 @@ def bytes_of(body: dict[str, str]) -> bytes:
 
 def told(case: Case) -> tuple[str | None, str]:
     """The message of the answer, None for a request that is right, and the words for what was skipped."""
-    bound = READ[case["format"]](bytes_of(case["body"]), case["charset"])
-    problems = list(binding_problems(bound))
-    if bound.value is not None and not problems:
-        problems = list(shape_problems(bound.value))
-    return _invalid(problems).message if problems else None, in_words(bound.ignored)
+    reading = READ[case["format"]](bytes_of(case["body"]), case["charset"])
+    problems = list(binding_problems(reading))
+    if reading.value is not None and not problems:
+        problems = list(shape_problems(reading.value))
+    return invalid_request(problems) if problems else None, ignored_in_words(reading.ignored)
 
 
 @pytest.mark.parametrize("format_", READ)

@@ -6,17 +6,20 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, Table, func, insert, select, text
 
-from refund_api.domain import BOOKED, Cancellation, Nonce, Refund, Refusal, judge
+from refund_api.cancel.decision import Asked, Refused, judge_and_record
+from refund_api.domain import BOOKED, Cancellation, Nonce, Refund, Refusal
 from refund_api.ports import Ledger
 from refund_api.storage.budget import Budget
 from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.tables import metadata, orders, passenger, refund, refund_item, refund_outbox
+from tests import world
+from tests.world import ALICE, BOB, ORDER
 
 T = TypeVar("T")
 
@@ -24,11 +27,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SMALL = Budget(lock=0.3, statement=0.6, whole=1.2)
 GENEROUS = 5.0  # how late a small budget may end on a busy machine
 
-NOW = datetime(2026, 11, 23, 8, 10, 22, 123456, tzinfo=UTC)
-ORDER = "CTT20261123011807591"
-ALICE = "3288010f-2d18-4900-890e-68025c5c3130"
-BOB = "6f9619ff-8b86-4d11-b42d-00c04fc964ff"
-CAROL = "9f0e5f3c-0a52-4f7e-8f0a-2f1d4b6c8e01"
+NOW = world.NOW.replace(microsecond=123456)
 
 
 def book(
@@ -45,6 +44,17 @@ def book(
 
 def a_nonce(value: str = "1", fingerprint: str = "a") -> Nonce:
     return Nonce(value * 64, fingerprint * 64, NOW + timedelta(minutes=6))
+
+
+def asked(passengers: Iterable[str] = (ALICE,), order_number: str = ORDER, *, nonce: Nonce | None = None) -> Asked:
+    return Asked(
+        cancellation=Cancellation(order_number, frozenset(passengers), "plans changed é"),
+        nonce=nonce,
+        kid="legacy",
+        now=NOW,
+        source="192.0.2.7",
+        request_id="request-1",
+    )
 
 
 def a_refund(passengers: Iterable[str] = (ALICE,), order_number: str = ORDER) -> Refund:
@@ -64,21 +74,9 @@ def a_refund(passengers: Iterable[str] = (ALICE,), order_number: str = ORDER) ->
 
 
 def cancel(ledger: Ledger, passengers: Iterable[str] = (ALICE,), order_number: str = ORDER) -> str | Refusal:
-    """The refund's number, new or old, or why not: the middle of design §5."""
-    wanted = Cancellation(order_number, frozenset(passengers), None)
-    order = ledger.lock_order(order_number)
-    if order is None:
-        return Refusal.ORDER_NOT_FOUND
-    recorded = ledger.find_refund(order_number, wanted.set_hash)
-    if recorded is not None:
-        return recorded
-    paid, refunded = ledger.paid(order_number), ledger.refunded(order_number)
-    refusal = judge(order, paid, refunded, wanted, NOW)
-    if refusal is not None:
-        return refusal
-    new = a_refund(passengers, order_number)
-    ledger.record(new, closes_order=paid.keys() == refunded | wanted.passenger_ids)
-    return new.refund_id
+    """The refund's number, new or old, or why not: what the service decides in its transaction."""
+    decision = judge_and_record(ledger, asked(passengers, order_number))
+    return decision.refusal if isinstance(decision, Refused) else decision.refund_id
 
 
 def count(engine: Engine, table: Table) -> int:

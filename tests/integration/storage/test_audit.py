@@ -22,9 +22,10 @@ from refund_api.storage.audit import RULES, SAMPLES, Report, Rule, audit
 from refund_api.storage.tables import metadata, orders, passenger, refund, refund_item, refund_outbox
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute
+from tests.world import ALICE, BOB, CAROL, ORDER
 
 from .conftest import opened
-from .given import ALICE, BOB, CAROL, NOW, ORDER, a_refund, book, cancel, url_of
+from .given import NOW, a_refund, book, cancel, url_of
 
 FULL = "full"
 STRANGER = "00000000-0000-4000-8000-000000000000"

@@ -25,9 +25,10 @@ from refund_api.storage.transaction import run_reading, run_writing
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import fresh_database
 from tests.replication import Pair, nodes
+from tests.world import ALICE, BOB
 
 from .conftest import opened
-from .given import ALICE, BOB, NOW, cancel, url_of
+from .given import NOW, cancel, url_of
 from .test_audit import counts
 
 GENEROUS = 30.0

@@ -19,8 +19,9 @@ from refund_api.storage.engines.table import ENGINES, EngineRow, PerEngine
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.shop.order_view import read_order
 from refund_api.storage.unit_of_work import SqlUnitOfWork
+from tests.world import ORDER
 
-from .given import ORDER, a_nonce, book, cancel
+from .given import a_nonce, book, cancel
 
 
 class ThirdImpl(SQLiteImpl):

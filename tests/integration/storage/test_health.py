@@ -14,9 +14,10 @@ from refund_api.storage import health, schema
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute, fresh_database
+from tests.world import ORDER
 
 from .conftest import opened
-from .given import ORDER, a_nonce, book, cancel, url_of
+from .given import a_nonce, book, cancel, url_of
 
 
 def test_check_takes_an_empty_database_for_a_lost_one_or_a_new_one(empty_url: str) -> None:

@@ -22,8 +22,9 @@ from refund_api.storage.shop.importing import Conflict, ImportedOrder, ImportRes
 from refund_api.storage.shop.order_view import read_order
 from refund_api.storage.tables import orders, passenger
 from refund_api.storage.unit_of_work import SqlUnitOfWork
+from tests.world import ALICE, BOB, ORDER
 
-from .given import ALICE, BOB, NOW, ORDER, a_refund, at_once, book, cancel, count, violations
+from .given import NOW, a_refund, at_once, book, cancel, count, violations
 
 LINE: dict[str, Any] = {
     "order_number": ORDER,

@@ -24,8 +24,9 @@ from refund_api.storage.tables import (
 )
 from refund_api.storage.transaction import run_writing
 from refund_api.storage.unit_of_work import SqlUnitOfWork
+from tests.world import ALICE, BOB, ORDER
 
-from .given import ALICE, BOB, NOW, ORDER, a_nonce, a_refund, book, count
+from .given import NOW, a_nonce, a_refund, book, count
 
 
 def test_a_recorded_refund_is_found_by_its_set_and_by_no_other(engine: Engine) -> None:

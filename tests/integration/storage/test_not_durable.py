@@ -17,20 +17,9 @@ from refund_api.storage.tables import refund, request_nonce
 from refund_api.storage.transaction import run_writing
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute
+from tests.world import ALICE, ORDER
 
-from .given import (
-    ALICE,
-    GENEROUS,
-    ORDER,
-    SMALL,
-    a_nonce,
-    at_once,
-    book,
-    cancel,
-    count,
-    url_of,
-    violations,
-)
+from .given import GENEROUS, SMALL, a_nonce, at_once, book, cancel, count, url_of, violations
 
 PATIENT = Budget(lock=1, statement=2, whole=3)  # time to reach the COMMIT on a busy machine
 

@@ -35,8 +35,9 @@ from sqlalchemy.sql.visitors import iterate
 from refund_api.storage.engines import postgres
 from refund_api.storage.tables import metadata, orders, passenger, request_nonce
 from tests.integration.service import Service, service_on
+from tests.world import ALICE, BOB, CAROL
 
-from .given import ALICE, BOB, CAROL, book
+from .given import book
 
 MINE, OTHER = "mine", "other"
 OF_THE_ENGINE = ("BEGIN IMMEDIATE",)

@@ -9,8 +9,9 @@ from sqlalchemy import Engine
 
 from refund_api.storage.shop.order_view import PassengerView, RefundView, read_order
 from refund_api.storage.unit_of_work import SqlUnitOfWork
+from tests.world import ALICE, BOB, CAROL, ORDER
 
-from .given import ALICE, BOB, CAROL, NOW, ORDER, book, cancel
+from .given import NOW, book, cancel
 
 
 def _same(time: datetime) -> datetime:

@@ -27,22 +27,10 @@ from refund_api.storage.tables import orders
 from refund_api.storage.transaction import run_writing
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute
+from tests.world import ALICE, ORDER
 
 from .conftest import opened
-from .given import (
-    ALICE,
-    GENEROUS,
-    NOW,
-    ORDER,
-    SMALL,
-    a_refund,
-    at_once,
-    book,
-    cancel,
-    once,
-    pid_of,
-    url_of,
-)
+from .given import GENEROUS, NOW, SMALL, a_refund, at_once, book, cancel, once, pid_of, url_of
 
 
 def test_a_deadlock_is_run_again(postgres_engine: Engine) -> None:

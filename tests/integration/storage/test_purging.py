@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Engine, event, insert, select
 from refund_api.ports import LedgerUnavailable
 from refund_api.storage.purging import purge_nonces
 from refund_api.storage.tables import request_nonce
+from tests.world import ORDER
 
-from .given import NOW, ORDER, count
+from .given import NOW, count
 
 
 @pytest.mark.parametrize("batch", [3, 10, 1000])

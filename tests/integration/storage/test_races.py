@@ -15,9 +15,10 @@ from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.tables import orders, refund, request_nonce
 from tests.integration.service import Answer, Service, service_on
 from tests.replication import until
+from tests.world import ALICE, BOB, CAROL
 
 from .conftest import THREADS
-from .given import ALICE, BOB, CAROL, at_once, book, cancel, count, violations
+from .given import at_once, book, cancel, count, violations
 
 ALL = [ALICE, BOB, CAROL]
 TURNS = 3

@@ -14,9 +14,10 @@ from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.tables import orders, passenger, refund, refund_outbox
 from refund_api.storage.transaction import run_reading, run_writing
 from refund_api.storage.unit_of_work import SqlUnitOfWork
+from tests.world import ALICE, ORDER
 
 from .conftest import opened
-from .given import ALICE, ORDER, book, cancel, count, violations
+from .given import book, cancel, count, violations
 
 
 class Refused(Exception):

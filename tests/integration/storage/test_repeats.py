@@ -12,8 +12,9 @@ from sqlalchemy import Engine, select
 from refund_api.storage.tables import metadata, request_nonce
 from tests.integration.service import Answer, Service, service_on
 from tests.wire import FORMATS, Format
+from tests.world import ALICE, BOB
 
-from .given import ALICE, BOB, book, violations
+from .given import book, violations
 
 REFUNDS = [table for table in metadata.sorted_tables if table is not request_nonce]
 

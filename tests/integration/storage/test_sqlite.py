@@ -27,9 +27,10 @@ from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.tables import refund
 from refund_api.storage.transaction import run_writing
 from refund_api.storage.unit_of_work import SqlUnitOfWork
+from tests.world import ORDER
 
 from .conftest import forks, opened
-from .given import ORDER, SMALL, a_nonce, book, cancel, count
+from .given import SMALL, a_nonce, book, cancel, count
 
 
 @pytest.mark.parametrize(

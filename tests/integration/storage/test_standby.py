@@ -19,8 +19,9 @@ from tests.integration.service import JSON, Answer, Service, assert_try_again, s
 from tests.postgres import execute
 from tests.replication import Pair, pair, until
 from tests.wire import FORMATS
+from tests.world import ALICE, BOB
 
-from .given import ALICE, BOB, GENEROUS, SMALL, at_once, book, violations
+from .given import GENEROUS, SMALL, at_once, book, violations
 
 PATIENT = Budget(lock=60, statement=60, whole=60)
 

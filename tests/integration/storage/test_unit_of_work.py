@@ -19,24 +19,10 @@ from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.tables import orders, refund, refund_item, request_nonce
 from refund_api.storage.transaction import run_reading, run_writing
 from refund_api.storage.unit_of_work import SqlUnitOfWork
+from tests.world import ALICE, BOB, CAROL, ORDER
 
 from .conftest import opened
-from .given import (
-    ALICE,
-    BOB,
-    CAROL,
-    GENEROUS,
-    ORDER,
-    ROOT,
-    SMALL,
-    a_nonce,
-    a_refund,
-    at_once,
-    book,
-    cancel,
-    count,
-    violations,
-)
+from .given import GENEROUS, ROOT, SMALL, a_nonce, a_refund, at_once, book, cancel, count, violations
 
 
 class Refused(Exception):

@@ -4,37 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from refund_api.cancel import PATH
+from refund_api import events
 from refund_api.cancel.handler import CancelOrder
 from refund_api.domain import CANCELLED
-from refund_api.http.media import Bound
+from refund_api.events import Outcome
 from refund_api.ports import LedgerUnavailable
+from refund_api.rules import ShapeFault
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.verifier import Verifier
-from tests.fakes import (
-    ALICE,
-    BOB,
-    FAR_DAY,
-    NOW,
-    ORDER,
-    SECRET,
-    STRANGER,
-    FakeLedger,
-    FakeUnitOfWork,
-    ledger_with_order,
-    origin,
-    signed,
-)
+from schemas.reasons import ConversionFault
+from tests.fakes import FakeLedger, FakeUnitOfWork, ledger_with_order, signed
+from tests.world import ALICE, BOB, CONTEXT, FAR_DAY, NOW, ORDER, SECRET, STRANGER
+from xml_contracts.reading import Problem, Reading
 from xml_contracts.refund import ApiResult, TicketRefundRequest
 
 RING = KeyRing((Key("web", "legacy", SECRET),))
 
 
 def handler(unit_of_work: FakeUnitOfWork, *, enforce_nonce: bool = True) -> CancelOrder:
-    return CancelOrder(unit_of_work, Verifier(RING, timedelta(seconds=300), PATH), lambda: NOW, origin, enforce_nonce)
+    verifier = Verifier(RING, timedelta(seconds=300), "/api/order/cancel", frozenset(["legacy"]))
+    return CancelOrder(unit_of_work, verifier, enforce_nonce)
 
 
 @pytest.fixture
@@ -42,8 +35,14 @@ def unit_of_work() -> FakeUnitOfWork:
     return FakeUnitOfWork(ledger_with_order())
 
 
+def outcome(unit_of_work: FakeUnitOfWork, request: TicketRefundRequest, *, enforce_nonce: bool = True) -> Outcome:
+    return handler(unit_of_work, enforce_nonce=enforce_nonce)(Reading(request), CONTEXT)
+
+
 def answer(unit_of_work: FakeUnitOfWork, request: TicketRefundRequest) -> ApiResult:
-    return handler(unit_of_work)(Bound(request))
+    result = outcome(unit_of_work, request).result
+    assert isinstance(result, ApiResult)
+    return result
 
 
 def code(unit_of_work: FakeUnitOfWork, request: TicketRefundRequest) -> int:
@@ -64,12 +63,10 @@ def test_currency_and_time_of_the_decision_are_those_of_the_order_and_of_the_req
 ) -> None:
     orders = unit_of_work.ledger.orders
     orders[ORDER] = replace(orders[ORDER], currency="USD")
-    times = iter([NOW, NOW + timedelta(seconds=9)])
-    CancelOrder(unit_of_work, Verifier(RING, timedelta(seconds=300), PATH), lambda: next(times), origin)(
-        Bound(signed())
-    )
+    received_at = NOW + timedelta(seconds=9)
+    handler(unit_of_work)(Reading(signed()), replace(CONTEXT, received_at=received_at))
     (refund,) = unit_of_work.ledger.refunds
-    assert (refund.currency, refund.decided_at) == ("USD", NOW)
+    assert (refund.currency, refund.decided_at) == ("USD", received_at)
 
 
 def test_the_refund_number_is_a_lower_case_uuid4(unit_of_work: FakeUnitOfWork) -> None:
@@ -123,40 +120,54 @@ def test_a_refusal_writes_the_nonce_and_nothing_else(
 
 
 def test_a_signature_used_before_cannot_serve_another_order(unit_of_work: FakeUnitOfWork) -> None:
-    counted: list[tuple[str, str]] = []
-    cancel = replace(handler(unit_of_work), count=lambda *event: counted.append(event))
-    assert cancel(Bound(signed("CTT-unknown"))).code == 2001
-    assert cancel(Bound(signed())) == ApiResult(1002, "Signature rejected", None)
-    assert counted == [("signature_rejected", "nonce used for something else")]
+    assert code(unit_of_work, signed("CTT-unknown")) == 2001
+    stolen = outcome(unit_of_work, signed())
+    assert stolen.result == ApiResult(1002, "Signature rejected", None)
+    assert isinstance(stolen.happening, events.SignatureRejected)
+    assert stolen.happening.cause == "nonce used for something else"
     assert unit_of_work.ledger.refunds == []
     assert code(unit_of_work, signed("CTT-unknown")) == 2001, "the first use stays"
 
 
-def test_observing_lets_a_used_nonce_pass_and_says_so(
-    unit_of_work: FakeUnitOfWork, caplog: pytest.LogCaptureFixture
-) -> None:
-    counted: list[tuple[str, str]] = []
-    cancel = replace(handler(unit_of_work, enforce_nonce=False), count=lambda *event: counted.append(event))
-    assert cancel(Bound(signed("CTT-unknown"))).code == 2001
-    assert counted == []
-    assert cancel(Bound(signed())).code == 1
-    assert "observed" in caplog.text
-    assert counted == [("nonce_conflict", "observed")]
+def test_observing_lets_a_used_nonce_pass_and_says_so(unit_of_work: FakeUnitOfWork) -> None:
+    first = outcome(unit_of_work, signed("CTT-unknown"), enforce_nonce=False).happening
+    second = outcome(unit_of_work, signed(), enforce_nonce=False).happening
+    assert isinstance(first, events.Refused) and not first.nonce_conflict
+    assert isinstance(second, events.RefundRecorded) and second.nonce_conflict
 
 
-def test_every_rejected_signature_reads_the_same_and_touches_nothing(
-    unit_of_work: FakeUnitOfWork, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_every_rejected_signature_reads_the_same_and_touches_nothing(unit_of_work: FakeUnitOfWork) -> None:
+    causes = []
     for request in (
         replace(signed(), sign="nonsense"),
         replace(signed(), sign="0" * 64),
         signed(at=NOW - timedelta(days=1)),
         signed(secret=b"another key of thirty-two bytes."),
     ):
-        assert answer(unit_of_work, request) == ApiResult(1002, "Signature rejected", None)
+        rejected = outcome(unit_of_work, request)
+        assert rejected.result == ApiResult(1002, "Signature rejected", None)
+        assert isinstance(rejected.happening, events.SignatureRejected)
+        causes.append((rejected.happening.cause, rejected.happening.clock_difference))
     assert unit_of_work.ledger == ledger_with_order()
-    causes = [record.getMessage().partition(": ")[2] for record in caplog.records]
-    assert causes == ["malformed", "no key matches", "outside the tolerance", "no key matches"]
+    on_time = timedelta()
+    assert causes == [
+        ("malformed", on_time),
+        ("no key matches", on_time),
+        ("outside the tolerance", -timedelta(days=1)),
+        ("no key matches", on_time),
+    ]
+
+
+def test_what_happened_is_told_with_the_answer(unit_of_work: FakeUnitOfWork) -> None:
+    recorded = outcome(unit_of_work, signed())
+    (refund,) = unit_of_work.ledger.refunds
+    facts: dict[str, Any] = {"order_number": ORDER, "terminal": 1, "kid": "web", "attempts": 1, "nonce_conflict": False}
+    assert recorded.happening == events.RefundRecorded(refund_id=refund.refund_id, **facts)
+    assert outcome(unit_of_work, signed()).happening == events.RefundRepeated(refund_id=refund.refund_id, **facts)
+    refused = outcome(unit_of_work, signed("CTT-unknown", random=2)).happening
+    assert refused == events.Refused(code=2001, **{**facts, "order_number": "CTT-unknown"})
+    invalid = outcome(unit_of_work, replace(signed(), random=0)).happening
+    assert invalid == events.InvalidRequest((Problem("random", ShapeFault.MISSING),))
 
 
 def test_the_signature_is_judged_before_the_database_is_asked() -> None:
@@ -230,26 +241,17 @@ def test_64_passengers_are_taken_and_an_equal_one_twice_counts_once(unit_of_work
 
 
 @pytest.mark.parametrize(
-    ("bound", "message"),
+    ("reading", "message"),
     [
-        (Bound(None), "Invalid request: there is no request in the body"),
-        (Bound(None, ((None, "XML cannot be read"),)), "Invalid request: XML cannot be read"),
-        (Bound(signed(), (("random", "is not a number"),)), "Invalid request: random: is not a number"),
+        (Reading(None), "Invalid request: there is no request in the body"),
+        (
+            Reading(signed(), (Problem("random", ConversionFault.NOT_INT32),)),
+            "Invalid request: random: not a 32-bit integer",
+        ),
     ],
 )
-def test_whatever_did_not_bind_is_invalid_even_where_the_model_survived(
-    unit_of_work: FakeUnitOfWork, bound: Bound[TicketRefundRequest], message: str
+def test_whatever_could_not_be_read_is_invalid_even_where_the_model_survived(
+    unit_of_work: FakeUnitOfWork, reading: Reading[TicketRefundRequest], message: str
 ) -> None:
-    assert handler(unit_of_work)(bound) == ApiResult(1001, message, None)
+    assert handler(unit_of_work)(reading, CONTEXT).result == ApiResult(1001, message, None)
     assert unit_of_work.ledger == ledger_with_order()
-
-
-def test_the_log_says_when_a_missing_member_was_there_but_out_of_order(
-    unit_of_work: FakeUnitOfWork, caplog: pytest.LogCaptureFixture
-) -> None:
-    ignored = (("extra", "unknown"), ("refund_passanger_ids", "out of order: must come before refund_reason"))
-    result = handler(unit_of_work)(Bound(replace(signed(), refund_passanger_ids=None), ignored=ignored))
-    assert result == ApiResult(1001, "Invalid request: refund_passanger_ids: missing", None)
-    assert caplog.messages == [
-        "refund_passanger_ids is missing because it was skipped: out of order: must come before refund_reason"
-    ]

@@ -18,7 +18,7 @@ from refund_api.domain import CHINA, Refund
 from refund_api.settings import Settings
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
-from tests.fakes import ALICE, BOB, NOW, ORDER
+from tests.world import ALICE, BOB, NOW, ORDER
 
 SECRET = "a demo secret that no output may show"
 

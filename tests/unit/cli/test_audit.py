@@ -11,7 +11,7 @@ from flask import Flask
 from refund_api.cli import register
 from refund_api.settings import Settings, SettingsError
 from refund_api.storage.tables import orders, passenger, refund_outbox
-from tests.fakes import ALICE, ORDER
+from tests.world import ALICE, ORDER
 
 from .running import SECRET, Commands, order_line
 

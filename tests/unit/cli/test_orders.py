@@ -15,7 +15,7 @@ from refund_api.cli.demo import demo_orders
 from refund_api.ports import LedgerUnavailable
 from refund_api.storage import transaction
 from refund_api.storage.shop.importing import read_import
-from tests.fakes import ALICE, BOB, ORDER
+from tests.world import ALICE, BOB, ORDER
 
 from .running import Commands, far_day, order_line
 

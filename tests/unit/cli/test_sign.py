@@ -16,7 +16,7 @@ from click import ClickException
 from refund_api.cli import quickstart
 from refund_api.cli.curl import FORMATS, curl
 from refund_api.signing.legacy import sign_legacy
-from tests.fakes import ALICE, BOB, ORDER
+from tests.world import ALICE, BOB, ORDER
 from xml_contracts.refund import Terminal, TicketRefundRequest
 from xml_contracts.serializer import DataContractSerializer
 

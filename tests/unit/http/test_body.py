@@ -102,8 +102,9 @@ def test_whatever_the_server_raises_while_reading_means_cut_short(failure: Excep
 @pytest.mark.parametrize("coding", ["gzip", "GZip", "br", "deflate, gzip", "identity, gzip"])
 def test_an_encoded_body_is_refused_by_name_and_unread(coding: str) -> None:
     stream = Stream(b"\x1f\x8b")
-    with pytest.raises(BodyEncoded, match=coding):
+    with pytest.raises(BodyEncoded) as refusal:
         read_body(environ(stream, CONTENT_LENGTH="2", HTTP_CONTENT_ENCODING=coding))
+    assert refusal.value.coding == coding
     assert stream.given == 0
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from refund_api.signing import legacy
 from refund_api.signing.legacy import sign_legacy
-from tests.fakes import SECRET, signed
+from tests.fakes import signed
+from tests.world import SECRET
 
 
 def test_the_example_of_a_real_client_is_reproduced() -> None:

@@ -13,7 +13,8 @@ from refund_api.settings import Settings
 from refund_api.signing.keys import KeyRing
 from refund_api.signing.schemes import SCHEMES, Scheme
 from refund_api.signing.verifier import Cause, SignatureRejected, Verified, Verifier
-from tests.fakes import NOW, signed
+from tests.fakes import signed
+from tests.world import NOW
 from xml_contracts.refund import BaseRequest
 
 from . import second_contract

@@ -11,7 +11,8 @@ from refund_api.domain import Nonce
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.legacy import sign_legacy
 from refund_api.signing.verifier import Cause, SignatureRejected, Verified, Verifier
-from tests.fakes import NOW, SECRET, signed
+from tests.fakes import signed
+from tests.world import NOW, SECRET
 from xml_contracts.refund import BaseRequest, Terminal
 
 from . import second_contract

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from enum import Enum, IntEnum
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,11 @@ NAMESPACE = "urn:test"
 
 @data_contract(namespace=NAMESPACE)
 class Colour(IntEnum):
+    RED = 1
+
+
+@data_contract(namespace=NAMESPACE)
+class Other(IntEnum):
     RED = 1
 
 
@@ -100,8 +106,8 @@ class BadName:
 @data_contract(namespace=NAMESPACE)
 @dataclass(frozen=True)
 class Twice:
-    one: str | None = member(default=None, name="same")
-    two: str | None = member(default=None, name="same")
+    first: str | None = member(default=None, name="same")
+    second: str | None = member(default=None, name="same")
 
 
 @data_contract(namespace='urn:a?b&c"d', name="Renamed")
@@ -111,6 +117,38 @@ class Everything:
     Alpha: int = member(default=0)
     alpha: Colour = member(default=Colour.RED)
     beta: Colour | int = member(default=0, name="wire.name")
+
+
+def with_default(annotation: Any, default: object) -> type:
+    """A contract of one member, `value`."""
+    fields = [("value", annotation, member(default=default))]
+    return data_contract(namespace=NAMESPACE)(make_dataclass("WithDefault", fields, frozen=True))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default"),
+    [
+        (int, None), (int, "0"), (int, 0.0), (int, False), (int, 2**31), (int, -(2**31) - 1),
+        (str, None), (str, 0), (str | None, 0), (str | None, b""),
+        (Colour, 0), (Colour, 1), (Colour, None), (Colour, Other.RED), (Colour | int, None), (Colour | int, "RED"),
+        (Colour | int, True), (Colour | int, 0.0),
+    ],
+)  # fmt: skip
+def test_a_default_of_another_type_is_refused(annotation: Any, default: object) -> None:
+    with pytest.raises(DeclarationError, match=r"WithDefault\.value: the default .* is no value of"):
+        contract_of(with_default(annotation, default))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default"),
+    [
+        (int, 0), (int, 2**31 - 1), (int, -(2**31)), (str, ""), (str | None, None), (str | None, "x"),
+        (Colour, Colour.RED), (Colour | int, 0), (Colour | int, 99), (Colour | int, Colour.RED),
+    ],
+)  # fmt: skip
+def test_a_default_of_the_annotation_is_taken(annotation: Any, default: object) -> None:
+    (only,) = contract_of(with_default(annotation, default)).members
+    assert only.default == default
 
 
 @pytest.mark.parametrize(
@@ -128,7 +166,7 @@ class Everything:
         (UnknownHint, "UnknownHint: name 'Nowhere'"),
         (BadMemberName, r"BadMemberName\.value: 'a b'"),
         (BadName, "BadName: '1st'"),
-        (Twice, r"Twice\.two: 'same' is declared twice"),
+        (Twice, r"Twice\.second: 'same' is declared twice"),
     ],
 )
 def test_a_class_that_cannot_be_a_contract_is_refused_by_name(cls: type, words: str) -> None:

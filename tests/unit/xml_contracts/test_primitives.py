@@ -1,9 +1,10 @@
-"""The lexical forms of int and enum (facts.md 4.26, 4.27, 5.8)."""
+"""The lexical forms of int and enum (wire-facts 4.26, 4.27, 5.8)."""
 
 from __future__ import annotations
 
 import pytest
 
+from xml_contracts.errors import ValueNotReadable
 from xml_contracts.primitives import INT32_MAX, INT32_MIN, PRIMITIVES, enum_primitive, read_int32
 from xml_contracts.refund import Terminal
 
@@ -26,8 +27,9 @@ def test_text_that_is_an_int32_for_dotnet(text: str, value: int) -> None:
      "5\0 ", "\x005", "2147483648", "-2147483649", "9" * 5000],
 )  # fmt: skip
 def test_text_that_is_no_int32_for_dotnet(text: str) -> None:
-    with pytest.raises(ValueError, match="Int32"):
+    with pytest.raises(ValueNotReadable, match="Int32") as refusal:
         read_int32(text)
+    assert refusal.value.arguments == (text[:40],)
 
 
 @pytest.mark.parametrize("value", [INT32_MAX + 1, INT32_MIN - 1, "5", None, 1.0])
@@ -40,5 +42,5 @@ def test_an_enum_is_read_by_its_exact_name_only() -> None:
     read = enum_primitive(Terminal).read
     assert read("WEBPAGEEnum") is Terminal.WEBPAGEEnum
     for text in ("webpageenum", " WEBPAGEEnum", "1", "", "WEBPAGEEnum,WEBPAGEEnum", "99"):
-        with pytest.raises(ValueError, match="cannot be deserialized into Terminal"):
+        with pytest.raises(ValueNotReadable, match=r"not a name of the enum: .*'Terminal'"):
             read(text)

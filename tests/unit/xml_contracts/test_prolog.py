@@ -1,4 +1,4 @@
-"""Encoding, XML declaration, and what may stand before and behind the root (facts.md 4.2-4.6, 4.13)."""
+"""Encoding, XML declaration, and what may stand before and behind the root (wire-facts 4.2-4.6, 4.13)."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def test_the_bytes_must_be_in_the_charset_of_the_request(text: str, sent_as: str
 
 @pytest.mark.parametrize("bad", [b"\xe4\xb8", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\x80", b"\xff"])
 def test_bytes_that_are_no_utf_8_are_refused_even_where_the_element_is_skipped(bad: bytes) -> None:
-    with pytest.raises(DocumentError, match="invalid utf-8 at byte"):
+    with pytest.raises(DocumentError, match="bytes that the encoding does not have: 'utf-8'"):
         SERIALIZER.read(document("<u>|</u>").encode().replace(b"|", bad))
 
 
 @pytest.mark.parametrize("bad", [b"\0\xd8", b"x"])
 def test_bytes_that_are_no_utf_16_are_refused(bad: bytes) -> None:
-    with pytest.raises(DocumentError, match="invalid utf-16LE at byte"):
+    with pytest.raises(DocumentError, match="bytes that the encoding does not have: 'utf-16LE'"):
         SERIALIZER.read(BODY.encode("utf-16-le") + bad, "utf-16")
 
 
@@ -106,7 +106,7 @@ def test_a_utf_16_document_may_declare_itself_little_endian_only(name: str, is_r
     if is_read:
         assert SERIALIZER.read(data, "utf-16") == FULL
     else:
-        with pytest.raises(DocumentError, match=f"declared encoding '{name}', the document is utf-16LE"):
+        with pytest.raises(DocumentError, match=f"declared in another encoding: '{name}', 'utf-16LE'"):
             SERIALIZER.read(data, "utf-16")
 
 
@@ -174,5 +174,5 @@ def test_names_of_xml_1_0_beyond_ascii_are_taken(name: str) -> None:
 )
 @pytest.mark.parametrize("name", ["😀", "５", "a\ufeff"])
 def test_names_that_only_the_fifth_edition_allows_are_refused(content: str, name: str) -> None:
-    with pytest.raises(DocumentError, match="not well-formed XML: line 1, column"):
+    with pytest.raises(DocumentError, match="not well-formed XML: 1, "):
         read(document(content.format(name)))

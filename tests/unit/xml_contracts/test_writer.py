@@ -1,4 +1,4 @@
-"""The bytes of an answer (facts.md section 5); the texts that XML can carry are read back too."""
+"""The bytes of an answer (wire-facts section 5); the texts that XML can carry are read back too."""
 
 from __future__ import annotations
 

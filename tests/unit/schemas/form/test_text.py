@@ -9,18 +9,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.build import Reading
+from schemas.build import schema_of
+from schemas.form.fields import FORM
 from schemas.form.text import read_form
-from schemas.refund import TICKET_REFUND_FORM
+from schemas.reasons import ConversionFault
+from xml_contracts.contract import contract_of
 from xml_contracts.errors import DocumentError
+from xml_contracts.reading import LONGEST_NAME, MOST_UNKNOWN, Problem, Reading, Skipped
 from xml_contracts.refund import Terminal, TicketRefundRequest
 
-INT32 = ("random", "not a 32-bit integer")
-TERMINAL = ("terminal", "not a Terminal")
+TICKET_REFUND = schema_of(contract_of(TicketRefundRequest), FORM)
+INT32 = Problem("random", ConversionFault.NOT_INT32)
+TERMINAL = Problem("terminal", ConversionFault.NOT_OF_ENUM, ("Terminal",))
 
 
-def read(body: str | bytes) -> Reading:
-    return read_form(TICKET_REFUND_FORM, body if isinstance(body, bytes) else body.encode())
+def read(body: str | bytes) -> Reading[Any]:
+    return read_form(TICKET_REFUND, body if isinstance(body, bytes) else body.encode())
+
+
+def bound(body: str) -> tuple[Any, tuple[Problem, ...]]:
+    """Value and errors, where what was skipped is not the question."""
+    reading = read(body)
+    return reading.value, reading.errors
+
+
+def ignored(body: str) -> list[Problem]:
+    return list(read(body).ignored)
 
 
 def request(**members: Any) -> TicketRefundRequest:
@@ -40,7 +54,7 @@ def test_an_empty_form_is_no_model_and_no_error() -> None:
     ],
 )  # fmt: skip
 def test_any_other_form_is_a_model(body: str) -> None:
-    assert read(body) == Reading(request())
+    assert bound(body) == (request(), ())
 
 
 @pytest.mark.parametrize(
@@ -99,7 +113,7 @@ def test_a_character_half_sent_raw_and_half_escaped_is_not_joined() -> None:
 )
 def test_a_name_is_rewritten_from_jquery_and_matches_in_any_case(name: str) -> None:
     expected = request() if name == "sign]" else request(sign="a")
-    assert read(f"{name}=a") == Reading(expected)
+    assert bound(f"{name}=a") == (expected, ())
 
 
 @pytest.mark.parametrize(
@@ -121,11 +135,11 @@ def test_a_name_is_rewritten_from_jquery_and_matches_in_any_case(name: str) -> N
     ],
 )
 def test_a_name_with_a_path_is_no_member(name: str) -> None:
-    assert read(f"{name}=a&random=5") == Reading(request(random=5))
+    assert bound(f"{name}=a&random=5") == (request(random=5), ())
 
 
 @pytest.mark.parametrize("name", ["sign[", "[", "a[b]c[", "]sign[", "sign%5B", "x%5Bsign", "a[b][c"])
-def test_an_open_bracket_in_any_name_costs_the_model(name: str) -> None:
+def test_an_open_bracket_in_any_name_leaves_no_model(name: str) -> None:
     with pytest.raises(DocumentError, match=r"\["):
         read(f"random=5&{name}=a&sign=x")
 
@@ -145,7 +159,37 @@ def test_an_open_bracket_in_any_name_costs_the_model(name: str) -> None:
     ],
 )
 def test_the_first_of_a_repeated_name_wins(body: str, value: TicketRefundRequest) -> None:
-    assert read(body) == Reading(value)
+    repeated = "random" if "random" in body else "sign"
+    assert read(body) == Reading(value, ignored=(Problem(repeated, Skipped.REPEATED_FIRST_COUNTS),))
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ("sign=a&&", []),
+        ("&=1&", []),
+        ("x=1&sign=a&x=2&y", ["x", "y"]),
+        ("sign[0]=a", ["sign[0]"]),
+        ("sign%5By%5D=a&a+b=c", ["sign[y]", "a b"]),
+        ("%E8%A1%8C=1", ["行"]),
+        (f"{'u' * 500}=1", ["u" * LONGEST_NAME]),
+    ],
+)
+def test_a_name_that_does_not_bind_is_told_as_the_client_meant_it(body: str, names: list[str]) -> None:
+    assert ignored(body) == [Problem(name, Skipped.UNKNOWN) for name in names]
+
+
+def test_a_list_of_passengers_binds_the_first_and_says_so() -> None:
+    reading = read("refund_passanger_ids[]=A&refund_passanger_ids[]=B")
+    assert reading == Reading(
+        request(refund_passanger_ids="A"), ignored=(Problem("refund_passanger_ids", Skipped.REPEATED_FIRST_COUNTS),)
+    )
+
+
+def test_of_ten_thousand_unknown_names_a_few_are_kept_and_the_rest_is_counted() -> None:
+    kept = [Problem(f"u{number}", Skipped.UNKNOWN) for number in range(MOST_UNKNOWN)]
+    more = Problem(None, Skipped.MORE_UNKNOWN, (10_000 - MOST_UNKNOWN,))
+    assert ignored("&".join(f"u{number}=1" for number in range(10_000))) == [*kept, more]
 
 
 @pytest.mark.parametrize(
@@ -159,10 +203,9 @@ def test_an_int_may_be_hexadecimal(value: str, number: int) -> None:
 @pytest.mark.parametrize(
     "value", ["abc", "5.0", "5=6", "5;sign=a", "2147483648", "-0x1", "5+5", "1%2C000", "true", "&h1F", "&sign=y"]
 )
-def test_an_int_that_does_not_convert_costs_its_member(value: str) -> None:
-    result = read(f"sign=x&random={value}")
-    reason = "a value is required" if value.startswith("&") else "not a 32-bit integer"
-    assert result == Reading(request(sign="x"), (("random", reason),))
+def test_an_int_that_does_not_convert_leaves_its_member_as_it_was(value: str) -> None:
+    reason = ConversionFault.BLANK if value.startswith("&") else ConversionFault.NOT_INT32
+    assert bound(f"sign=x&random={value}") == (request(sign="x"), (Problem("random", reason),))
 
 
 @pytest.mark.parametrize(
@@ -179,20 +222,21 @@ def test_an_int_that_does_not_convert_costs_its_member(value: str) -> None:
     ],
 )
 def test_an_enum_is_names_and_numbers(value: str, number: int) -> None:
-    result = read(f"terminal={value}&sign=x")
-    assert result == Reading(request(terminal=number, sign="x"))
-    assert isinstance(result.value.terminal, Terminal) == (number == 1)
+    reading = read(f"terminal={value}&sign=x")
+    assert reading == Reading(request(terminal=number, sign="x"))
+    assert reading.value is not None
+    assert isinstance(reading.value.terminal, Terminal) == (number == 1)
 
 
 @pytest.mark.parametrize("value", ["x", "1.0", "0x1", "2147483648", "1,", ",", "-0,", "WEBPAGEEnum+WEBPAGEEnum"])
-def test_an_enum_that_does_not_convert_costs_its_member(value: str) -> None:
+def test_an_enum_that_does_not_convert_leaves_its_member_as_it_was(value: str) -> None:
     assert read(f"terminal={value}&sign=x") == Reading(request(sign="x"), (TERMINAL,))
 
 
 @pytest.mark.parametrize("member", ["random", "terminal"])
 @pytest.mark.parametrize("value", ["", "=", "=+", "=%C2%A0"])
 def test_a_blank_number_is_required(member: str, value: str) -> None:
-    assert read(f"{member}{value}&sign=x") == Reading(request(sign="x"), ((member, "a value is required"),))
+    assert read(f"{member}{value}&sign=x") == Reading(request(sign="x"), (Problem(member, ConversionFault.BLANK),))
 
 
 def test_errors_of_several_members_are_all_told() -> None:
@@ -200,7 +244,8 @@ def test_errors_of_several_members_are_all_told() -> None:
 
 
 def test_twenty_thousand_names_are_no_limit() -> None:
-    assert read("&".join(f"k{i}" for i in range(20000)) + "&sign=a" + "&" * 20000) == Reading(request(sign="a"))
+    body = "&".join(f"k{i}" for i in range(20000)) + "&sign=a" + "&" * 20000
+    assert bound(body) == (request(sign="a"), ())
 
 
 @settings(max_examples=500, deadline=None)

@@ -8,21 +8,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.build import Reading
-from schemas.json.text import read_json, write_json, write_object
-from schemas.refund import TICKET_REFUND_JSON
+from schemas.build import schema_of
+from schemas.json.fields import JSON
+from schemas.json.text import JsonWriter, read_json, write_object
+from schemas.reasons import ConversionFault, JsonFault
 from xml_contracts.contract import contract_of
 from xml_contracts.errors import DocumentError, ValueNotWritable
+from xml_contracts.reading import LONGEST_NAME, MOST_UNKNOWN, Problem, Reading, Skipped
 from xml_contracts.refund import ApiResult, Terminal, TicketRefundRequest
 
-INT32 = ("random", "not a 32-bit integer")
-NULL = ("random", "must not be null")
-TERMINAL = ("terminal", "not a Terminal")
-STOP = (None, "a number out of range, or nested too deeply")
+TICKET_REFUND = schema_of(contract_of(TicketRefundRequest), JSON)
+INT32 = Problem("random", ConversionFault.NOT_INT32)
+NULL = Problem("random", ConversionFault.NULL)
+TERMINAL = Problem("terminal", ConversionFault.NOT_OF_ENUM, ("Terminal",))
+TOO_LARGE = Problem("sign", ConversionFault.TOO_LARGE_FOR_DOUBLE)
+STOP = Problem(None, ConversionFault.STOP_IN_UNKNOWN)
 
 
-def read(body: str | bytes, charset: str = "utf-8") -> Reading:
-    return read_json(TICKET_REFUND_JSON, body if isinstance(body, bytes) else body.encode(), charset)
+def read(body: str | bytes, charset: str = "utf-8") -> Reading[Any]:
+    return read_json(TICKET_REFUND, body if isinstance(body, bytes) else body.encode(), charset)
+
+
+def bound(body: str | bytes) -> tuple[Any, tuple[Problem, ...]]:
+    """Value and errors, where what was skipped is not the question."""
+    reading = read(body)
+    return reading.value, reading.errors
+
+
+def ignored(body: str | bytes) -> list[Problem]:
+    return list(read(body).ignored)
 
 
 def request(**members: Any) -> TicketRefundRequest:
@@ -49,18 +63,20 @@ def test_every_member_is_read_whatever_the_order() -> None:
         '{"random":10482,"sign":"5f","terminal":1,"time_stamp":"20261123081022","order_number":"CTT1",'
         '"refund_passanger_ids":"3288010F-2D18-4900-890E-68025C5C3130","refund_reason":"行程有变"}'
     )
-    value, errors = read(body)
-    assert errors == ()
-    assert value == request(
-        random=10482,
-        sign="5f",
-        terminal=Terminal.WEBPAGEEnum,
-        time_stamp="20261123081022",
-        order_number="CTT1",
-        refund_passanger_ids="3288010F-2D18-4900-890E-68025C5C3130",
-        refund_reason="行程有变",
+    reading = read(body)
+    assert reading == Reading(
+        request(
+            random=10482,
+            sign="5f",
+            terminal=Terminal.WEBPAGEEnum,
+            time_stamp="20261123081022",
+            order_number="CTT1",
+            refund_passanger_ids="3288010F-2D18-4900-890E-68025C5C3130",
+            refund_reason="行程有变",
+        )
     )
-    assert value.terminal is Terminal.WEBPAGEEnum
+    assert reading.value is not None
+    assert reading.value.terminal is Terminal.WEBPAGEEnum
 
 
 @pytest.mark.parametrize(
@@ -68,7 +84,7 @@ def test_every_member_is_read_whatever_the_order() -> None:
     ["{}", '{"":1}', '{"timestamp":"7"}', '{" sign":"7"}', '{"sign ":"7"}', '{"order-number":"7"}', '{"ſign":"7"}'],
 )
 def test_a_name_that_is_no_member_is_passed_over(body: str) -> None:
-    assert read(body) == Reading(request())
+    assert bound(body) == (request(), ())
 
 
 @pytest.mark.parametrize("name", ["sign", "SIGN", "Sign", "\\u0073ign", "\\u0053IGN"])
@@ -111,22 +127,20 @@ def test_a_string_member_takes_any_scalar_as_its_raw_text(json: str, text: str |
 
 
 @pytest.mark.parametrize("json", ["1e400", "-1e400", "9" * 400, "9" * 5000])
-def test_a_number_no_double_holds_costs_a_string_member(json: str) -> None:
-    value, errors = read(f'{{"sign":{json},"order_number":"tail"}}')
-    assert value == request(order_number="tail")
-    assert errors == (("sign", "not a number that a double can hold"),)
+def test_a_number_no_double_holds_leaves_a_string_member_as_it_was(json: str) -> None:
+    assert read(f'{{"sign":{json},"order_number":"tail"}}') == Reading(request(order_number="tail"), (TOO_LARGE,))
 
 
 @pytest.mark.parametrize("member", ["sign", "random"])
 @pytest.mark.parametrize("json", ["{}", "[]", '{"a":1}', "[1,2]", '["a"]', '{"$value":"1"}', "[[1e400]]"])
-def test_a_container_for_a_string_or_an_int_costs_the_model(member: str, json: str) -> None:
+def test_a_container_for_a_string_or_an_int_leaves_no_model(member: str, json: str) -> None:
     with pytest.raises(DocumentError, match=f"^{member}"):
         read(f'{{"order_number":"first","{member}":{json},"time_stamp":"last"}}')
 
 
 @pytest.mark.parametrize("json", ["true", "false"])
-def test_a_boolean_for_an_int_costs_the_model(json: str) -> None:
-    with pytest.raises(DocumentError, match="random must be a number"):
+def test_a_boolean_for_an_int_leaves_no_model(json: str) -> None:
+    with pytest.raises(DocumentError, match="random: must be a number"):
         read(f'{{"random":{json}}}')
 
 
@@ -149,11 +163,11 @@ def test_an_int_may_be_quoted(json: str, number: int) -> None:
         '"(5)"', '"\\u00a05"', '"5\\u3000"', '"5 5"', '"- 5"', '"WEBPAGEEnum"', '"2147483648"', '"\\ud800"', '"５"',
     ],
 )  # fmt: skip
-def test_an_int_that_does_not_convert_costs_its_member(json: str) -> None:
+def test_an_int_that_does_not_convert_leaves_its_member_as_it_was(json: str) -> None:
     assert read(f'{{"random":{json},"sign":"tail"}}') == Reading(request(sign="tail"), (INT32,))
 
 
-def test_null_for_an_int_costs_its_member() -> None:
+def test_null_for_an_int_leaves_its_member_as_it_was() -> None:
     assert read('{"random":null,"sign":"tail"}') == Reading(request(sign="tail"), (NULL,))
 
 
@@ -168,7 +182,7 @@ def test_null_for_an_int_costs_its_member() -> None:
     ],
 )  # fmt: skip
 def test_an_enum_is_a_number_a_boolean_or_a_name(json: str, number: int) -> None:
-    value, errors = read(f'{{"terminal":{json},"sign":"tail"}}')
+    value, errors = bound(f'{{"terminal":{json},"sign":"tail"}}')
     assert errors == ()
     assert int(value.terminal) == number
     assert value.sign == "tail"
@@ -186,21 +200,21 @@ def test_an_enum_is_a_number_a_boolean_or_a_name(json: str, number: int) -> None
         '{"$value":[1]}', '{"$value":{"$value":1}}', '{"$VALUE":1}', '{"a":1,"$value":1}',
     ],
 )  # fmt: skip
-def test_an_enum_that_does_not_convert_costs_its_member(json: str) -> None:
+def test_an_enum_that_does_not_convert_leaves_its_member_as_it_was(json: str) -> None:
     assert read(f'{{"terminal":{json},"sign":"tail"}}') == Reading(request(sign="tail"), (TERMINAL,))
 
 
-def test_null_for_an_enum_costs_its_member() -> None:
-    assert read('{"terminal":null}') == Reading(request(), (("terminal", "must not be null"),))
+def test_null_for_an_enum_leaves_its_member_as_it_was() -> None:
+    assert read('{"terminal":null}') == Reading(request(), (Problem("terminal", ConversionFault.NULL),))
 
 
-def test_members_after_a_wrapped_enum_value_cost_the_model() -> None:
+def test_members_after_a_wrapped_enum_value_leave_no_model() -> None:
     with pytest.raises(DocumentError):
         read('{"terminal":{"$value":1,"a":2}}')
 
 
 @pytest.mark.parametrize("json", ["[1e400]", '{"a":1e400}'])
-def test_a_stop_while_a_refused_value_is_passed_over_costs_the_model(json: str) -> None:
+def test_a_stop_while_a_refused_value_is_passed_over_leaves_no_model(json: str) -> None:
     with pytest.raises(DocumentError, match=r"^terminal"):
         read(f'{{"terminal":{json}}}')
 
@@ -217,7 +231,7 @@ def test_a_stop_while_a_refused_value_is_passed_over_costs_the_model(json: str) 
     ],
 )
 def test_the_last_of_a_repeated_member_wins(body: str, value: TicketRefundRequest) -> None:
-    assert read(body) == Reading(value)
+    assert bound(body) == (value, ())
 
 
 @pytest.mark.parametrize(
@@ -229,44 +243,89 @@ def test_the_last_of_a_repeated_member_wins(body: str, value: TicketRefundReques
         ('{"random":1,"random":"5.0","random":5.0}', request(random=1), INT32),
         ('{"terminal":5,"terminal":[],"terminal":[]}', request(terminal=5), TERMINAL),
         ('{"terminal":"4294967297","terminal":4294967297,"terminal":"x"}', request(terminal=1), TERMINAL),
-        ('{"sign":"a","sign":1e400}', request(sign="a"), ("sign", "not a number that a double can hold")),
+        ('{"sign":"a","sign":1e400}', request(sign="a"), TOO_LARGE),
     ],
 )
 def test_a_repeated_member_that_does_not_convert_leaves_the_earlier_value(
-    body: str, value: TicketRefundRequest, error: tuple[str, str]
+    body: str, value: TicketRefundRequest, error: Problem
 ) -> None:
-    assert read(body) == Reading(value, (error,))
+    assert bound(body) == (value, (error,))
 
 
-def test_an_earlier_value_that_costs_the_model_still_does() -> None:
+def test_an_earlier_value_that_leaves_no_model_still_does() -> None:
     with pytest.raises(DocumentError):
         read('{"random":true,"random":5}')
 
 
 def test_a_thousand_repetitions_are_read_in_one_go() -> None:
-    assert read('{"random":"","sign":1,' + '"random":"","sign":2,' * 3000 + '"a":1}') == Reading(
-        request(sign="2"), (INT32,)
+    body = '{"random":"","sign":1,' + '"random":"","sign":2,' * 3000 + '"a":1}'
+    assert read(body) == Reading(
+        request(sign="2"),
+        (INT32,),
+        (Problem("sign", Skipped.REPEATED_LAST_COUNTS), Problem("a", Skipped.UNKNOWN)),
     )
+
+
+LAST = Problem("random", Skipped.REPEATED_LAST_COUNTS)
+LAST_READABLE = Problem("random", Skipped.REPEATED_LAST_READABLE_COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("body", "random", "expected"),
+    [
+        ('{"random":1}', 1, []),
+        ('{"random":null}', 0, []),
+        ('{"random":1,"random":2}', 2, [LAST]),
+        ('{"random":1,"RANDOM":1,"Random":3}', 3, [LAST]),
+        ('{"random":null,"random":2}', 2, [LAST]),
+        ('{"random":"x","random":"x","random":2}', 2, [LAST]),
+        ('{"random":"x","random":2,"random":"x"}', 2, [LAST_READABLE]),
+        ('{"random":1,"random":2,"random":null}', 2, [LAST_READABLE]),
+        ('{"random":1,"random":"x","random":2,"random":"x","random":3}', 3, [LAST]),
+        ('{"random":null,"random":"x"}', 0, []),
+    ],
+)
+def test_of_a_repeated_member_it_is_told_which_value_counts(body: str, random: int, expected: list[Problem]) -> None:
+    assert read(body) == Reading(request(random=random), read(body).errors, tuple(expected))
+
+
+def test_unknown_names_are_told_once_and_cut() -> None:
+    long = "行" * 500
+    assert ignored(f'{{"b":1,"{long}":1,"sign":"x","b":2,"":3,"\\ud800":4,"$id":5}}') == [
+        Problem(name, Skipped.UNKNOWN) for name in ("b", long[:LONGEST_NAME], "", "\ufffd", "$id")
+    ]
+    assert ignored('{"$id":"1","$type":"T","sign":"x"}') == [], "metadata is no member"
+
+
+def test_repeated_members_are_told_before_unknown_names() -> None:
+    assert ignored('{"a":1,"random":1,"random":2}') == [LAST, Problem("a", Skipped.UNKNOWN)]
+
+
+def test_of_ten_thousand_unknown_names_a_few_are_kept_and_the_rest_is_counted() -> None:
+    members = ",".join(f'"u{number}":1' for number in range(10_000))
+    kept = [Problem(f"u{number}", Skipped.UNKNOWN) for number in range(MOST_UNKNOWN)]
+    more = Problem(None, Skipped.MORE_UNKNOWN, (10_000 - MOST_UNKNOWN,))
+    assert ignored(f"{{{members}}}") == [*kept, more]
 
 
 @pytest.mark.parametrize(
     "json", ["1", '"x"', "null", "true", "{}", "[]", '[1,{"a":2}]', "9" * 380, '{"$ref":"1"}', "[" * 255 + "]" * 255]
 )
 def test_an_unknown_member_is_passed_over(json: str) -> None:
-    assert read(f'{{"a":{json},"sign":"x"}}') == Reading(request(sign="x"))
+    assert bound(f'{{"a":{json},"sign":"x"}}') == (request(sign="x"), ())
 
 
 @pytest.mark.parametrize(
     "json", ["1e400", "9" * 381, "[1,1e400]", "[" * 256 + "]" * 256, '{"":' * 400 + "1" + "}" * 400]
 )
 def test_one_stop_in_an_unknown_member_is_an_error_and_the_model_survives(json: str) -> None:
-    assert read(f'{{"a":{json},"sign":"x"}}') == Reading(request(sign="x"), (STOP,))
-    assert read(f'{{"sign":"x","a":{json}}}') == Reading(request(sign="x"), (STOP,))
-    assert read(f'{{"b":{json},"random":"","a":{json}}}') == Reading(request(), (INT32, STOP))
+    assert bound(f'{{"a":{json},"sign":"x"}}') == (request(sign="x"), (STOP,))
+    assert bound(f'{{"sign":"x","a":{json}}}') == (request(sign="x"), (STOP,))
+    assert bound(f'{{"b":{json},"random":"","a":{json}}}') == (request(), (INT32, STOP))
 
 
 @pytest.mark.parametrize("json", ["[1e400,1e400]", "[" * 255 + "[],[]" + "]" * 255, "[" * 300 + "1e400" + "]" * 300])
-def test_a_second_stop_in_one_unknown_member_costs_the_model(json: str) -> None:
+def test_a_second_stop_in_one_unknown_member_leaves_no_model(json: str) -> None:
     with pytest.raises(DocumentError):
         read(f'{{"a":{json},"sign":"x"}}')
 
@@ -282,7 +341,7 @@ def test_a_second_stop_in_one_unknown_member_costs_the_model(json: str) -> None:
     ],
 )
 def test_metadata_is_passed_over(body: str, value: TicketRefundRequest) -> None:
-    assert read(body) == Reading(value)
+    assert bound(body) == (value, ())
 
 
 BODY = '{"random":5,"refund_reason":"行程"}'
@@ -331,8 +390,9 @@ def test_bytes_that_are_not_of_the_encoding_are_unreadable(body: bytes, charset:
 
 
 def test_the_byte_that_cannot_be_decoded_is_named() -> None:
-    with pytest.raises(DocumentError, match="byte 5 is not utf-8"):
+    with pytest.raises(DocumentError) as refusal:
         read(b"\xef\xbb\xbf{ \xff}")
+    assert refusal.value.problem == Problem(None, JsonFault.OTHER_ENCODING, (5, "utf-8"))
 
 
 @settings(max_examples=500, deadline=None)
@@ -345,19 +405,16 @@ def test_any_bytes_are_read_or_refused(body: bytes, charset: str) -> None:
             continue
 
 
-RESULT = contract_of(ApiResult)
+RESULT = JsonWriter(contract_of(ApiResult))
+WRITER = JsonWriter(contract_of(TicketRefundRequest))
 
 
 def test_an_answer_is_written_in_the_order_of_declaration_without_spaces() -> None:
-    assert (
-        write_json(RESULT, ApiResult(1, "Cancelled", None), "utf-8") == b'{"code":1,"message":"Cancelled","data":null}'
-    )
+    assert RESULT.write(ApiResult(1, "Cancelled", None), "utf-8") == b'{"code":1,"message":"Cancelled","data":null}'
 
 
 def test_a_derived_class_is_written_first() -> None:
-    written = write_json(
-        contract_of(TicketRefundRequest), request(terminal=Terminal.WEBPAGEEnum, random=-5, sign="x"), "utf-8"
-    )
+    written = WRITER.write(request(terminal=Terminal.WEBPAGEEnum, random=-5, sign="x"), "utf-8")
     assert written == (
         b'{"order_number":null,"refund_passanger_ids":null,"refund_reason":null,"terminal":1,"time_stamp":null,"random":-5,"sign":"x"}'
     )
@@ -390,7 +447,21 @@ def test_a_lone_surrogate_is_not_writable(text: str, charset: str) -> None:
         write_object([("a", text)], charset)
 
 
+@pytest.mark.parametrize(
+    ("value", "member"),
+    [
+        (ApiResult(None), "code"),  # type: ignore[arg-type]
+        (ApiResult("1"), "code"),  # type: ignore[arg-type]
+        (ApiResult(2**31), "code"),
+        (ApiResult(1, 5), "message"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_value_of_another_type_is_not_writable(value: ApiResult, member: str) -> None:
+    with pytest.raises(ValueNotWritable, match=rf"ApiResultOfstring\.{member}: "):
+        RESULT.write(value, "utf-8")
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_what_is_written_is_read_back(text: str) -> None:
-    written = write_json(contract_of(TicketRefundRequest), request(sign=text, random=7, terminal=3), "utf-8")
+    written = WRITER.write(request(sign=text, random=7, terminal=3), "utf-8")
     assert read(written) == Reading(request(sign=text, random=7, terminal=3))

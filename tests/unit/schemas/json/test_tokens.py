@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.json.tokens import MAX_DEPTH, Integer, Real, count_stops, past_metadata, read_tokens
+from schemas.reasons import JsonFault
 from xml_contracts.errors import DocumentError
 
 
@@ -39,8 +40,9 @@ def test_numbers_keep_their_text(text: str, kind: type) -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_rfc_8259_is_refused(text: str) -> None:
-    with pytest.raises(DocumentError, match="not JSON"):
+    with pytest.raises(DocumentError) as refusal:
         read_tokens(text)
+    assert refusal.value.problem.reason in (JsonFault.NOT_JSON, JsonFault.NOT_JSON_AT)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,122 @@
+"""The decision: judge a cancellation on the ledger and record its refund, in one transaction and in domain words.
+
+The transaction may run more than once: after a lost connection or a conflict it begins again from the start, and then
+finds what an earlier run of it has recorded. Which answer a client reads is the handler's business.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..domain import Cancellation, Nonce, Refund, Refusal, judge
+from ..ports import Ledger, UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The refund is in the ledger now."""
+
+    refund_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The same passengers of the same order were refunded before, by this refund."""
+
+    refund_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The rules refuse it; the nonce alone was recorded, so that the signature cannot serve another request."""
+
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class NonceTaken:
+    """The nonce was used before for another request; everything was rolled back."""
+
+
+Decision = Recorded | Repeated | Refused | NonceTaken
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A cancellation whose signature holds, with what the ledger keeps of the request.
+
+    `now` (aware, UTC) is the one time that every rule is judged by. `nonce` is None for a signature that needs none.
+    """
+
+    cancellation: Cancellation
+    nonce: Nonce | None
+    kid: str
+    now: datetime
+    source: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision; `nonce_conflict` tells that the nonce was another request's, `attempts` how often we tried."""
+
+    decision: Decision
+    nonce_conflict: bool
+    attempts: int
+
+
+class _RollBack(Exception):
+    """Leaves the transaction without a trace."""
+
+
+def decide(unit_of_work: UnitOfWork, asked: Asked, *, enforce_nonce: bool = True) -> Decided:
+    """Decide in one transaction. LedgerUnavailable: nothing is promised, and the same request may come again.
+
+    `enforce_nonce` False observes a nonce that was used for another request and goes on.
+    """
+    attempts = 0
+
+    def work(ledger: Ledger) -> Decided:
+        nonlocal attempts
+        attempts += 1
+        order_number = asked.cancellation.order_number
+        conflict = asked.nonce is not None and not ledger.claim_nonce(asked.nonce, order_number)
+        if conflict and enforce_nonce:
+            raise _RollBack
+        return Decided(judge_and_record(ledger, asked), conflict, attempts)
+
+    try:
+        return unit_of_work.run(work)
+    except _RollBack:
+        return Decided(NonceTaken(), True, attempts)
+
+
+def judge_and_record(ledger: Ledger, asked: Asked) -> Recorded | Repeated | Refused:
+    """The part of the transaction behind the nonce: lock the order, look for the same refund, judge, record."""
+    cancellation = asked.cancellation
+    order = ledger.lock_order(cancellation.order_number)
+    if order is None:
+        return Refused(Refusal.ORDER_NOT_FOUND)
+    earlier = ledger.find_refund(order.order_number, cancellation.set_hash)
+    if earlier is not None:
+        return Repeated(earlier)
+    paid, refunded = ledger.paid(order.order_number), ledger.refunded(order.order_number)
+    refusal = judge(order, paid, refunded, cancellation, asked.now)
+    if refusal is not None:
+        return Refused(refusal)
+    refund = Refund(
+        order_number=order.order_number,
+        refund_id=str(uuid.uuid4()),
+        set_hash=cancellation.set_hash,
+        items={passenger_id: paid[passenger_id] for passenger_id in sorted(cancellation.passenger_ids)},
+        currency=order.currency,
+        reason=cancellation.reason,
+        decided_at=asked.now,
+        source=asked.source,
+        kid=asked.kid,
+        request_id=asked.request_id,
+    )
+    ledger.record(refund, closes_order=paid.keys() == refunded | cancellation.passenger_ids)
+    return Recorded(refund.refund_id)

@@ -1,0 +1,19 @@
+"""Who asked, and when: made once for each request at the edge, and handed on as an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """What is known of a request beside its body.
+
+    `request_id` is the client's when it is harmless, else a new one; `source` is the address of the client.
+    `received_at` (aware, UTC) is when the whole body was there: it is the one `now` of every decision on the request.
+    """
+
+    request_id: str
+    source: str
+    received_at: datetime

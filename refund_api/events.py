@@ -1,0 +1,147 @@
+"""What happened to a request, as frozen values; logs and metrics are sinks of the same value.
+
+A handler tells with its answer what happened (`Outcome`). The edge adds how the answer went out and gives every sink
+one `Event` for each answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from xml_contracts.reading import Problem
+
+from .context import RequestContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """What is known of a request that the ledger has judged.
+
+    `attempts` is how often its transaction ran. `nonce_conflict`: its nonce was used before for another request, which
+    was observed and not enforced.
+    """
+
+    order_number: str
+    terminal: int
+    kid: str
+    attempts: int
+    nonce_conflict: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRecorded(_Decided):
+    """A refund is in the ledger now."""
+
+    refund_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRepeated(_Decided):
+    """The refund was recorded before; the client got its number again."""
+
+    refund_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused(_Decided):
+    """The rules refuse the request; `code` is the one the client got."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureRejected:
+    """The signature proves nothing.
+
+    `clock_difference` is the time stamp minus now; None where the clock has no part in it.
+    """
+
+    cause: str
+    order_number: str
+    terminal: int
+    clock_difference: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidRequest:
+    """The request could not be read, or its shape is wrong."""
+
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionAnswered:
+    """A handler that tells no more than its answer gave one."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerAway:
+    """The ledger could promise nothing; the client may send the same request again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """The framework answered by itself; the action did not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The program is wrong: an exception that nobody expected."""
+
+    error: Exception
+
+
+Happening = (
+    RefundRecorded
+    | RefundRepeated
+    | Refused
+    | SignatureRejected
+    | InvalidRequest
+    | ActionAnswered
+    | LedgerAway
+    | RequestRefused
+    | Broken
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One answer, and what happened before it.
+
+    `read_format` is None where nobody read the body. `skipped` are members that the codec passed over. `milliseconds`
+    count from the call of the view to the answer being written.
+    """
+
+    happening: Happening
+    context: RequestContext
+    status: int
+    read_format: str | None
+    write_format: str
+    skipped: tuple[Problem, ...]
+    milliseconds: float
+
+
+Sink = Callable[[Event], None]
+"""What is told of every answer; an exception of it is logged and changes nothing."""
+
+
+class Result(Protocol):
+    """The result contract of an action: `code` tells the outcome."""
+
+    @property
+    def code(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a handler gives: the answer of the action, and what happened."""
+
+    result: Result
+    happening: Happening

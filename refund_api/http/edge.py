@@ -1,0 +1,184 @@
+"""One request from the wire to its answer.
+
+The steps, in this order: read the headers and choose who reads and who writes; check the method; take the body whole;
+read it; hand it to the action; write the answer. Any exception of these goes to the one table of answers.py, and its
+answer leaves the same way. Nothing is refused behind the action: a refund may be recorded by then. When the answer is
+written, every sink is told of it once; what a sink does wrong is logged and changes no answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import Response
+from werkzeug.exceptions import NotFound
+from werkzeug.http import HTTP_STATUS_CODES
+
+from xml_contracts.reading import Reading
+from xml_contracts.refund import ApiResult
+
+from .. import words
+from ..actions import Action, Handler
+from ..context import RequestContext
+from ..events import ActionAnswered, Event, Outcome, Sink
+from ..ports import Clock
+from .answers import Answer, Asked, answer_to, answer_with
+from .body import read_body
+from .formatters import OUTSIDE_ANY_ACTION, formatters_for
+from .media import MethodNotAllowed, UnsupportedMediaType
+from .negotiation import Header, Negotiated, negotiator
+
+log = logging.getLogger(__name__)
+
+EXPLAIN_HEADER: Final = "X-Data-Contract-Ignored"
+
+# HttpControllerHandler.CopyResponseAsync: what IIS adds when the action sets no Cache-Control (facts.md 2.16).
+NOT_CACHED: Final = (("Cache-Control", "no-cache"), ("Pragma", "no-cache"), ("Expires", "-1"))
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NOTHING_READ: Final[Reading[Any]] = Reading(None)
+
+Negotiate = Callable[[Header, Header, Header, Header], Negotiated]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An action as it is served. `handler` gives its handler, which is made for the first request that needs it."""
+
+    action: Action
+    negotiate: Negotiate
+    handler: Callable[[], Handler]
+
+    @classmethod
+    def of(cls, action: Action, handler: Callable[[], Handler]) -> Endpoint:
+        """DeclarationError: a contract of the action cannot be read or written in one of its formats."""
+        return cls(action, negotiator(formatters_for(action.request, action.result, action.formats)), handler)
+
+
+class Edge:
+    """Answers the requests of one application.
+
+    `explain` tells whether a response header names the members that were skipped while reading.
+    """
+
+    def __init__(
+        self, endpoints: tuple[Endpoint, ...], sinks: Iterable[Sink], clock: Clock, explain: Callable[[], bool]
+    ):
+        self.endpoints = endpoints
+        self._sinks = tuple(sinks)
+        self._clock = clock
+        self._explain = explain
+        self._negotiate_outside = negotiator(OUTSIDE_ANY_ACTION)
+
+    def serve(self, endpoint: Endpoint, environ: dict[str, Any]) -> Response:
+        """The answer of an action, or of the framework in its place."""
+        started = time.perf_counter()
+        chosen = _negotiated(endpoint.negotiate, environ)
+        context = self._context(environ)
+        reading = _NOTHING_READ
+        try:
+            _require(endpoint.action.method, environ)
+            body = read_body(environ)
+            # Taken again now: by sending its body slowly, a client could have stretched the tolerance of its signature.
+            context = RequestContext(context.request_id, context.source, self._clock())
+            reading = _read(chosen, body)
+            answer = answer_with(_outcome(endpoint.handler()(reading, context)))
+            content = _write(chosen, answer)
+            explained = self._explanation(reading)
+        except Exception as error:
+            answer = answer_to(error, Asked(environ, endpoint.action.result))
+            content = _write(chosen, answer)
+            explained = ()
+        self._tell(answer, context, chosen, reading, started)
+        return _response(chosen, answer, content, explained)
+
+    def refuse(self, error: Exception, environ: dict[str, Any]) -> Response:
+        """The answer to a request that no action took."""
+        started = time.perf_counter()
+        chosen = _negotiated(self._negotiate_outside, environ)
+        answer = answer_to(error, Asked(environ, ApiResult))
+        content = _write(chosen, answer)
+        self._tell(answer, self._context(environ), chosen, _NOTHING_READ, started)
+        return _response(chosen, answer, content)
+
+    def _context(self, environ: dict[str, Any]) -> RequestContext:
+        request_id = environ.get("HTTP_X_REQUEST_ID", "")
+        if not _REQUEST_ID.fullmatch(request_id):
+            request_id = uuid.uuid4().hex
+        return RequestContext(request_id, environ.get("REMOTE_ADDR") or "", self._clock())
+
+    def _explanation(self, reading: Reading[Any]) -> tuple[tuple[str, str], ...]:
+        """What was skipped, for the client; the legacy never said."""
+        if reading.ignored and self._explain():
+            return ((EXPLAIN_HEADER, words.ignored_in_words(reading.ignored)),)
+        return ()
+
+    def _tell(
+        self, answer: Answer, context: RequestContext, chosen: Negotiated, reading: Reading[Any], started: float
+    ) -> None:
+        event = Event(
+            happening=answer.happening,
+            context=context,
+            status=answer.status,
+            read_format=chosen.reader.name if chosen.reader else None,
+            write_format=chosen.writer.name,
+            skipped=reading.ignored,
+            milliseconds=(time.perf_counter() - started) * 1000,
+        )
+        for sink in self._sinks:
+            try:
+                sink(event)
+            except Exception:
+                log.exception("a sink of events failed")
+
+
+def _negotiated(negotiate: Negotiate, environ: dict[str, Any]) -> Negotiated:
+    header = environ.get
+    return negotiate(
+        header("CONTENT_TYPE"),
+        header("HTTP_ACCEPT"),
+        header("HTTP_ACCEPT_CHARSET"),
+        header("HTTP_X_REQUESTED_WITH"),
+    )
+
+
+def _require(allowed: str, environ: dict[str, Any]) -> None:
+    """Raises NotFound, MethodNotAllowed. Methods compare ignoring case (facts.md 3.8)."""
+    if environ["PATH_INFO"].startswith("///"):  # Werkzeug drops every leading slash, HttpRoute at most one
+        raise NotFound
+    method = environ["REQUEST_METHOD"]
+    if method.upper() != allowed:
+        raise MethodNotAllowed(method, allowed)
+
+
+def _read(chosen: Negotiated, body: bytes) -> Reading[Any]:
+    """No reader and no body is a null model, not a 415 (facts.md 1.5)."""
+    if chosen.reader is not None:
+        return chosen.reader.read(body, chosen.read_charset)
+    if body:
+        raise UnsupportedMediaType(chosen.sent)
+    return _NOTHING_READ
+
+
+def _outcome(given: Any) -> Outcome:
+    """Of a handler that gives its answer alone, no more is known than its code."""
+    return given if isinstance(given, Outcome) else Outcome(given, ActionAnswered(given.code))
+
+
+def _write(chosen: Negotiated, answer: Answer) -> bytes:
+    assert chosen.writer.write is not None
+    return chosen.writer.write(answer.value, chosen.write_charset)
+
+
+def _response(
+    chosen: Negotiated, answer: Answer, content: bytes, explained: tuple[tuple[str, str], ...] = ()
+) -> Response:
+    content_type = f"{chosen.media_type}; charset={chosen.write_charset}"
+    status = f"{answer.status} {HTTP_STATUS_CODES.get(answer.status)}"  # a bare number would be sent in capitals
+    return Response(content, status, [("Content-Type", content_type), *NOT_CACHED, *answer.headers, *explained])
