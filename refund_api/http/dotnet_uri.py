@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-_ESCAPES = re.compile(r"%[0-7][0-9A-Fa-f]|(?:%[89A-Fa-f][0-9A-Fa-f]|[\x80-\xff])+|%")
+_ESCAPES = re.compile(r"%[0-7][0-9A-Fa-f]|(?:%[89][0-9A-Fa-f])+|(?:%[89A-Fa-f][0-9A-Fa-f]|[\x80-\xff])+|%")
 _UNSAFE = frozenset("#$%&+,/;=?@\\\x7f").union(map(chr, range(32)))
-# IriHelper.CheckIriUnicodeRange: C1, private use, noncharacters and tags stay escaped; so does what is no UTF-8.
-_NOT_IRI = re.compile(
-    "[\x80-\x9f\ud800-\uf8ff\ufdd0-\ufdef\ufff0-\uffff\U000e0000-\U000e0fff\U000efffe-\U0010ffff"
-    + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(1, 14))
-    + "]"
+# IriHelper.CheckIriUnicodeRange: C1, noncharacters and tags stay escaped; so does what is no UTF-8.
+_NOT_IRI = "\x80-\x9f\ud800-\udfff\ufdd0-\ufdef\ufff0-\uffff\U000e0000-\U000e0fff" + "".join(
+    chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(1, 17)
 )
+_PRIVATE_USE = "\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd"
+_KEPT_IN_QUERY = re.compile(f"[{_NOT_IRI}]")
+_KEPT_IN_PATH = re.compile(f"[{_NOT_IRI}{_PRIVATE_USE}]")
 _BIDI_CONTROLS = re.compile("[\u200e\u200f\u202a-\u202e]")
 
 
@@ -24,7 +26,8 @@ def requested_uri(environ: Mapping[str, Any]) -> str:
     if raw.startswith("/"):
         host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
         raw = f"{environ['wsgi.url_scheme']}://{host}{raw}"
-    return _ESCAPES.sub(_unescape, raw)
+    path, mark, query = raw.partition("?")
+    return _unescaped(path, _KEPT_IN_PATH) + mark + _unescaped(query, _KEPT_IN_QUERY)
 
 
 def _rebuilt(environ: Mapping[str, Any]) -> str:
@@ -33,13 +36,19 @@ def _rebuilt(environ: Mapping[str, Any]) -> str:
     return quote(environ["PATH_INFO"], safe="/:;=@$&+,!*'()", encoding="latin-1") + (f"?{query}" if query else "")
 
 
-def _unescape(match: re.Match[str]) -> str:
+def _unescaped(text: str, kept: re.Pattern[str]) -> str:
+    return _ESCAPES.sub(partial(_unescape, kept), text)
+
+
+def _unescape(kept: re.Pattern[str], match: re.Match[str]) -> str:
     escaped = match[0]
     if escaped == "%":
         return "%25"  # a stray one is escaped, a good `%25` stays
     if len(escaped) == 3 and escaped < "%8":
         character = chr(int(escaped[1:], 16))
         return escaped if character in _UNSAFE else character
+    if escaped.startswith(("%8", "%9")):
+        return escaped  # UriHelper.UnescapeString: no character begins with these bytes, so they stay as they were sent
     text = unquote_to_bytes(escaped.encode("latin-1")).decode("utf-8", "surrogateescape")
-    text = _NOT_IRI.sub(lambda kept: quote(kept[0], errors="surrogateescape"), text)
+    text = kept.sub(lambda character: quote(character[0], errors="surrogateescape"), text)
     return _BIDI_CONTROLS.sub("", text)

@@ -25,14 +25,23 @@ from refund_api.http.dotnet_uri import requested_uri
         # A stray percent sign is escaped.
         ("/%zz%4%", "/%25zz%254%25"),
         ("/%%41", "/%25A"),
-        # What is no UTF-8 stays escaped, in capitals.
+        # What is no UTF-8 stays escaped, in capitals; but bytes that cannot begin a character stay as they were sent.
         ("/%ff%e4%b8", "/%FF%E4%B8"),
+        ("/%9f", "/%9f"),
+        ("/%8A%9f%e4%b8%ad%9f", "/%8A%9f\u4e2d%9F"),
+        ("/%9f%c2%80%a0%bf", "/%9f%C2%80%A0%BF"),
         ("/%FF%E4%B8x%E4%B8%AD%80", "/%FF%E4%B8x\u4e2d%80"),
         ("/%ed%a0%80%c0%af%f8%88%80%80%80", "/%ED%A0%80%C0%AF%F8%88%80%80%80"),
         # So do the characters that an IRI may not have; marks of direction vanish.
         ("/%c2%80%ee%80%80%ef%b7%90%ef%bf%bd%f0%9f%bf%bf", "/%C2%80%EE%80%80%EF%B7%90%EF%BF%BD%F0%9F%BF%BF"),
         ("/%f3%a0%80%80%f3%a1%80%80%f4%8f%bf%bd", "/%F3%A0%80%80\U000e1000%F4%8F%BF%BD"),
         ("/a%e2%80%8eb%e2%80%aec", "/abc"),
+        # A query may have characters of private use.
+        ("/%ee%80%80?%ee%80%80", "/%EE%80%80?\ue000"),
+        (
+            "/?%ef%a3%bf%f3%b0%80%80%f4%8f%bf%bd?%f4%8f%bf%be%f3%af%bf%be",
+            "/?\uf8ff\U000f0000\U0010fffd?%F4%8F%BF%BE%F3%AF%BF%BE",
+        ),
     ],
 )
 def test_a_uri_is_unescaped_as_dotnet_prints_it(raw: str, printed: str) -> None:
