@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cmp_to_key, lru_cache, partial
 from typing import Final, NamedTuple
 
 from .media import Formatter, MediaType
@@ -147,7 +147,13 @@ def _accepted_types(text: str) -> list[_Accepted]:
     """By quality, then literal before `type/*` before `*/*`; otherwise as sent (facts.md 2.4)."""
     types = [_media_type(found) for found in _read_list(text, _MEDIA_TYPE)]
     accepted = [_Accepted(type_, _range_rank(type_), _quality(type_.parameters.get("q"))) for type_ in types]
-    return sorted(accepted, key=lambda value: (-value.quality, value.rank))
+    return sorted(accepted, key=cmp_to_key(_compare))
+
+
+def _compare(value: _Accepted, other: _Accepted) -> int:
+    """By difference, as MediaTypeWithQualityHeaderValueComparer does: a quality of NaN equals every other."""
+    difference = other.quality - value.quality
+    return (difference > 0) - (difference < 0) or value.rank - other.rank
 
 
 def _range_rank(media_type: MediaType) -> int:

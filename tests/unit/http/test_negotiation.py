@@ -208,6 +208,11 @@ def test_a_media_type_keeps_its_spelling_and_its_first_parameters() -> None:
         ("application/json;q=0.5, application/xml;q=-Infinity", None, "application/json"),
         ("text/html, application/xml;q=-Infinity", None, "application/xml"),
         ("application/json;q=0.5, application/xml;q=NaN", None, "application/json"),
+        # NaN equals every other quality: a literal comes before a range, whichever has it; else the order sent counts.
+        ("text/* , text/xml ; q=NaN", None, "text/xml"),
+        ("*/* ; q=NaN , text/*", None, "text/json"),
+        ("text/xml;q=NaN, application/xml", None, "text/xml"),
+        ("application/xml, text/xml;q=NaN", None, "application/xml"),
         # Other parameters never prevent a match and are not echoed.
         ("application/xml; charset=utf-16; level=1", None, "application/xml"),
         ('application/xml; x="a, b";q=0.5, application/json;q=0.4', None, "application/xml"),
