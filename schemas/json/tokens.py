@@ -25,6 +25,7 @@ from typing import Any, Final, NoReturn
 from xml_contracts.errors import DocumentError
 
 from ..reasons import JsonFault
+from .dates import is_date
 
 Pairs = tuple[tuple[str, Any], ...]
 
@@ -155,7 +156,7 @@ def past_metadata(pairs: Pairs) -> Pairs | None:
 
 def _check_reference(pairs: Pairs) -> None:
     value = pairs[0][1]
-    if not isinstance(value, str) or isinstance(value, Integer | Real):
+    if not isinstance(value, str) or isinstance(value, Integer | Real) or is_date(value):
         raise DocumentError(JsonFault.REFERENCE_IS_NO_TEXT)
     if len(pairs) > 1:
         raise DocumentError(JsonFault.REFERENCE_IS_NOT_ALONE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import IntEnum
 
 import pytest
@@ -28,10 +29,23 @@ def test_names_are_folded_char_by_char_and_never_into_ascii(name: str, folded: s
     assert fold(name) == folded
 
 
+def test_no_character_folds_into_two_and_ascii_alone_into_ascii() -> None:
+    for char in map(chr, range(0x20000)):  # no letter beyond has a case
+        assert len(fold(char)) == 1
+        assert fold(char).isascii() == char.isascii()
+        assert fold(f"{char}ö") == f"{fold(char)}Ö"
+
+
 def test_white_space_is_what_dotnet_calls_white_space() -> None:
-    assert len(WHITE_SPACE) == len(set(WHITE_SPACE)) == 25
-    assert WHITE_SPACE.isspace()
-    assert not set(WHITE_SPACE) & set("\x1c\x1d\x1e\x1f\u200b\ufeff")
+    spaces = {char for char in map(chr, range(sys.maxunicode + 1)) if char.isspace()}
+    assert sorted(WHITE_SPACE) == sorted(spaces - set("\x1c\x1d\x1e\x1f"))
+
+
+@pytest.mark.parametrize("blank", WHITE_SPACE, ids=lambda blank: f"U+{ord(blank):04X}")
+def test_any_white_space_is_trimmed_around_a_number_or_a_name(blank: str) -> None:
+    assert read_form_int32(f"{blank}0x1F{blank}") == 31
+    assert FRUIT.read_json(f"{blank}pear{blank},{blank}Apple{blank}") == 3
+    assert FRUIT.read_form(f"{blank}2{blank},{blank}Apple{blank}") == 3
 
 
 @pytest.mark.parametrize(

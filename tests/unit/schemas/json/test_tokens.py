@@ -80,6 +80,11 @@ def test_the_reader_stops_at_numbers_it_cannot_hold(text: str, stops: int) -> No
         (nested(MAX_DEPTH * 2 + 1, "1e400"), 2),
         (nested(MAX_DEPTH * 2 + 1, "1e400,1e400,1e400"), 3),
         (nested(MAX_DEPTH - 1, '"[[[\\"[[["'), 0),
+        (nested(MAX_DEPTH - 1, r'"\n[[[",["\\[{"]'), 0),
+        (nested(MAX_DEPTH - 1, r'"\n[[[",["\\[{",[]]'), 1),
+        (nested(MAX_DEPTH + 9, r'"\n[[[",["\\]}"]'), 1),
+        ('[{"a":' * 127 + "[{}]" + "}]" * 127, 0),
+        ('[{"a":' * 128 + "[]" + "}]" * 128, 1),
         ("[" + "[]," * 300 + '"]]]"]', 0),
         ('{"a":' * 300 + "1" + "}" * 300, 1),
     ],
@@ -99,6 +104,7 @@ def test_what_follows_a_deep_value_is_still_read() -> None:
         '{"a":' * 13000,
         "]" * 300,
         "[" * 300 + "]" * 301,
+        "]" * 300 + "[" * 300,
         nested(300, "1,"),
         nested(600, "nul"),
         nested(MAX_DEPTH, "1[]"),
@@ -150,7 +156,8 @@ def test_metadata_before_the_first_member_is_passed_over(text: str, rest: str) -
 
 
 @pytest.mark.parametrize(
-    "text", ['{"$ref":"1"}', '{"$ref":""}', '{"$id":"1","$ref":"2"}', '{"$id":{"$ref":"1"},"a":1}']
+    "text",
+    ['{"$ref":"1"}', '{"$ref":""}', '{"$id":"1","$ref":"2"}', '{"$id":{"$ref":"1"},"a":1}', '{"$ref":"2018-01-01"}'],
 )
 def test_a_reference_names_nothing(text: str) -> None:
     assert past_metadata(read_tokens(text)) is None
@@ -161,6 +168,8 @@ def test_a_reference_names_nothing(text: str) -> None:
     [
         '{"$ref":"1","a":1}',
         '{"$ref":5}',
+        '{"$ref":"2018-01-01T00:00:00"}',
+        '{"$id":"1","$ref":"\\/Date(0)\\/"}',
         '{"$ref":1.5}',
         '{"$ref":true}',
         '{"$ref":{}}',
