@@ -197,21 +197,26 @@ _NAMESPACE_IS_NO_URI: Final = {etree.ErrorTypes.WAR_NS_URI, etree.ErrorTypes.WAR
 
 def _parse(text: str) -> etree._Element:
     data = text.encode()
+    parser = _LOCAL.parser
     try:
-        return etree.fromstring(data, _LOCAL.parser)
+        root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        if error.code in _NAMESPACE_IS_NO_URI:
-            check_well_formed(text)
-            return _parse_despite_namespaces(data)
-        raise _unreadable(error.code, *error.position) from None
+        if error.code not in _NAMESPACE_IS_NO_URI:
+            raise _unreadable(error.code, *error.position) from None
+    else:
+        # libxml2 judges by the last entry of its log: a warning hides the namespace errors before it.
+        if not parser.error_log:
+            return root
+    check_well_formed(text)
+    return _parse_despite_namespaces(data)
 
 
 def _parse_despite_namespaces(data: bytes) -> etree._Element:
-    """For well-formed text: libxml2 wants namespace names to be URIs, .NET takes any; nothing else may be wrong."""
+    """For well-formed text: libxml2 wants namespace names to be URIs, .NET takes any; no other error may be there."""
     parser = _new_parser(recover=True)
     root = etree.fromstring(data, parser)
     for entry in parser.error_log:
-        if entry.type not in _NAMESPACE_IS_NO_URI:
+        if entry.level >= etree.ErrorLevels.ERROR and entry.type not in _NAMESPACE_IS_NO_URI:
             raise _unreadable(entry.type, entry.line, entry.column)
     return root
 

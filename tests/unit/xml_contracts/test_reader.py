@@ -159,6 +159,29 @@ def test_what_is_refused_and_why(content: str, words: str) -> None:
     assert words in str(refusal.value)
 
 
+@pytest.mark.parametrize("harmless", ["<u xmlns='s'/>", "<u xmlns='a b'/>", "<u xml:space='x'/>"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "<q:u/>",
+        "<u q:a='1'/>",
+        "<u xmlns:p='u' xmlns:q='u' p:a='1' q:a='2'/>",
+        "<u :=''/>",
+        "<a:b:c/>",
+        "<u xmlns:p=''/>",
+    ],
+)
+def test_a_namespace_error_refuses_a_document_whatever_stands_before_or_behind_it(wrong: str, harmless: str) -> None:
+    assert read(document(harmless)) == EMPTY
+    for content in (wrong + harmless, harmless + wrong, harmless * 200 + wrong, harmless * 200 + wrong + harmless):
+        with pytest.raises(DocumentError, match="not well-formed XML: line 1, column"):
+            read(document(content))
+
+
+def test_equal_names_are_of_one_namespace_and_not_of_two_that_read_alike() -> None:
+    assert read(document("<u xmlns:p='s' xmlns:q='st' p:tu='1' q:u='2'/>")) == EMPTY
+
+
 @pytest.mark.parametrize(
     ("root", "attributes", "value"),
     [
