@@ -109,6 +109,8 @@ def test_a_form_int_is_decimal_or_hexadecimal(text: str, number: int) -> None:
         "0xG",
         "x5",
         "5.0",
+        "\x1c5",
+        "0x5\x1f",
     ],
 )
 def test_a_form_int_that_dotnet_refuses_is_a_value_error(text: str) -> None:

@@ -179,7 +179,7 @@ def test_a_namespace_error_refuses_a_document_whatever_stands_before_or_behind_i
 
 
 def test_equal_names_are_of_one_namespace_and_not_of_two_that_read_alike() -> None:
-    assert read(document("<u xmlns:p='s' xmlns:q='st' p:tu='1' q:u='2'/>")) == EMPTY
+    assert read(document("<u xmlns='s' xmlns:p='s' xmlns:q='st' p:tu='1' q:u='2'/>")) == EMPTY
 
 
 @pytest.mark.parametrize(
