@@ -174,7 +174,7 @@ def test_what_is_refused_and_why(content: str, words: str) -> None:
 def test_a_namespace_error_refuses_a_document_whatever_stands_before_or_behind_it(wrong: str, harmless: str) -> None:
     assert read(document(harmless)) == EMPTY
     for content in (wrong + harmless, harmless + wrong, harmless * 200 + wrong, harmless * 200 + wrong + harmless):
-        with pytest.raises(DocumentError, match="not well-formed XML: line 1, column"):
+        with pytest.raises(DocumentError, match="not well-formed XML"):
             read(document(content))
 
 
