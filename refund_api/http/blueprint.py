@@ -13,7 +13,7 @@ from .edge import Edge, Endpoint
 
 
 class ActionPath(BaseConverter):
-    """`api/{controller}/{action}/{id?}` for one action: any case, any slashes behind it (facts.md 3.12)."""
+    """`api/{controller}/{action}/{id?}` for one action: any case, any slashes behind it (wire-facts 3.12)."""
 
     part_isolating = False
 

@@ -1,4 +1,4 @@
-"""The request URI as .NET's `Uri.ToString()` prints it: the text of a 404 repeats it (facts.md 3.5)."""
+"""The request URI as .NET's `Uri.ToString()` prints it: the text of a 404 repeats it (wire-facts 3.5)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BIDI_CONTROLS = re.compile("[\u200e\u200f\u202a-\u202e]")
 
 
 def requested_uri(environ: Mapping[str, Any]) -> str:
-    """The absolute URI as .NET's Uri.ToString() prints it: as sent, mostly unescaped (facts.md 3.5)."""
+    """The absolute URI as .NET's Uri.ToString() prints it: as sent, mostly unescaped (wire-facts 3.5)."""
     raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or _rebuilt(environ)
     if raw.startswith("/"):
         host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"

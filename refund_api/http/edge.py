@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 EXPLAIN_HEADER: Final = "X-Data-Contract-Ignored"
 
-# HttpControllerHandler.CopyResponseAsync: what IIS adds when the action sets no Cache-Control (facts.md 2.16).
+# HttpControllerHandler.CopyResponseAsync: what IIS adds when the action sets no Cache-Control (wire-facts 2.16).
 NOT_CACHED: Final = (("Cache-Control", "no-cache"), ("Pragma", "no-cache"), ("Expires", "-1"))
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -149,7 +149,7 @@ def _negotiated(negotiate: Negotiate, environ: dict[str, Any]) -> Negotiated:
 
 
 def _require(allowed: str, environ: dict[str, Any]) -> None:
-    """Raises NotFound, MethodNotAllowed. Methods compare ignoring case (facts.md 3.8)."""
+    """Raises NotFound, MethodNotAllowed. Methods compare ignoring case (wire-facts 3.8)."""
     if environ["PATH_INFO"].startswith("///"):  # Werkzeug drops every leading slash, HttpRoute at most one
         raise NotFound
     method = environ["REQUEST_METHOD"]
@@ -158,7 +158,7 @@ def _require(allowed: str, environ: dict[str, Any]) -> None:
 
 
 def _read(chosen: Negotiated, body: bytes) -> Reading[Any]:
-    """No reader and no body is a null model, not a 415 (facts.md 1.5)."""
+    """No reader and no body is a null model, not a 415 (wire-facts 1.5)."""
     if chosen.reader is not None:
         return chosen.reader.read(body, chosen.read_charset)
     if body:

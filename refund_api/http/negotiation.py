@@ -115,7 +115,7 @@ def _media_type(found: re.Match[str]) -> MediaType:
 
 
 def _read_list(text: str, element: re.Pattern[str]) -> list[re.Match[str]]:
-    """Every element of a list header; one bad element voids its line (facts.md 2.11).
+    """Every element of a list header; one bad element voids its line (wire-facts 2.11).
 
     Servers join repeated lines by a bare comma, so what is void as a whole is tried line by line.
     """
@@ -144,7 +144,7 @@ def _skip(characters: str, text: str, position: int) -> int:
 
 
 def _accepted_types(text: str) -> list[_Accepted]:
-    """By quality, then literal before `type/*` before `*/*`; otherwise as sent (facts.md 2.4)."""
+    """By quality, then literal before `type/*` before `*/*`; otherwise as sent (wire-facts 2.4)."""
     types = [_media_type(found) for found in _read_list(text, _MEDIA_TYPE)]
     accepted = [_Accepted(type_, _range_rank(type_), _quality(type_.parameters.get("q"))) for type_ in types]
     return sorted(accepted, key=cmp_to_key(_compare))
@@ -163,7 +163,7 @@ def _range_rank(media_type: MediaType) -> int:
 
 
 def _quality(text: str | None) -> float:
-    """HeaderUtilities.GetQuality: what is no number counts 1; above 1 is not clamped (facts.md 2.12)."""
+    """HeaderUtilities.GetQuality: what is no number counts 1; above 1 is not clamped (wire-facts 2.12)."""
     if text is None or not _QUALITY.fullmatch(text):
         return _QUALITY_WORDS.get(text or "", 1.0)
     quality = float(text)
@@ -177,7 +177,7 @@ def _is_xhr(accepted: list[_Accepted], x_requested_with: str) -> bool:
 
 
 def _match(formatter: Formatter, by_xhr: bool, accepted: list[_Accepted], sent: MediaType | None) -> _Match:
-    """How well one formatter can answer; the first hit stops (facts.md 2.2)."""
+    """How well one formatter can answer; the first hit stops (wire-facts 2.2)."""
     if by_xhr and XHR_TYPE in formatter.media_types:
         return _Match(MAPPED, 1.0, formatter, XHR_TYPE)
     for value in accepted:
@@ -216,7 +216,7 @@ def _first_covered(formatter: Formatter, wanted: MediaType) -> MediaType | None:
 
 
 def _accepted_charset(text: str) -> str | None:
-    """By quality, `*` last among equals; `*` is the first charset we have (facts.md 2.14)."""
+    """By quality, `*` last among equals; `*` is the first charset we have (wire-facts 2.14)."""
     accepted = [(float(found[2] or "1"), found[1].lower()) for found in _read_list(text, _CHARSET)]
     for quality, name in sorted(accepted, key=lambda value: (-value[0], value[1] == "*")):
         if quality > 0 and name in (*CHARSETS, "*"):

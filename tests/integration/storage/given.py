@@ -85,7 +85,7 @@ def count(engine: Engine, table: Table) -> int:
 
 
 def violations(engine: Engine) -> list[str]:
-    """What the audit of reliability §3.6 would find."""
+    """What the audit would find (docs/reliability.md), worked out a second way."""
     found = []
     with engine.connect() as connection:
         rows = {table.name: connection.execute(select(table)).mappings().all() for table in metadata.sorted_tables}
