@@ -9,13 +9,14 @@ from typing import Final
 
 from xml_contracts.refund import BaseRequest
 
-from . import legacy
+from . import legacy, v2
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """One way to sign. `pattern` fits the whole member `sign`, and no sign of another scheme.
 
+    Where a sign names its key, the pattern has a group `kid`. Else every key of the scheme may have made it.
     `sign(request, path, kid, secret)` is the sign that a client with this key sends; `path` is the one the action
     declares. `any_case` True takes it in capitals too. `nonce(request)` gives a text of 64 characters that binds the
     sign to the request that used it first; None where all members are signed.
@@ -29,5 +30,6 @@ class Scheme:
 
 SCHEMES: Final[dict[str, Scheme]] = {
     "legacy": Scheme(legacy.PATTERN, legacy.sign, any_case=True, nonce=legacy.nonce),
+    "v2": Scheme(v2.PATTERN, v2.sign, any_case=False, nonce=None),
 }
 """Name, as key ring and commands spell it -> scheme."""

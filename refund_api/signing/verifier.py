@@ -27,6 +27,7 @@ class Cause(Enum):
     """Why a signature is rejected; the value is the word for log and metric."""
 
     MALFORMED = "malformed"
+    UNKNOWN_KEY = "unknown key"
     NO_KEY_MATCHES = "no key matches"
     KEY_NOT_ACTIVE = "key not active"
     OUTSIDE_THE_TOLERANCE = "outside the tolerance"
@@ -84,22 +85,24 @@ class Verifier:
         """The newest key that made the sign and may sign now, or why there is none."""
         sign = request.sign or ""
         for name, scheme in SCHEMES.items():
-            if name in self.schemes and scheme.pattern.fullmatch(sign):
+            if name in self.schemes and (match := scheme.pattern.fullmatch(sign)):
                 break
         else:
             return Cause.MALFORMED
+        kid = match.groupdict().get("kid")
+        candidates = [key for key in self.ring.keys if key.scheme == name and kid in (None, key.kid)]
+        if kid is not None and not candidates:
+            return Cause.UNKNOWN_KEY
         received = (sign.lower() if scheme.any_case else sign).encode()
-        # Every key of the scheme is tried and compared in constant time: no early way out to measure.
-        matches = [
-            key
-            for key in self.ring.keys
-            if key.scheme == name
-            and hmac.compare_digest(scheme.sign(request, self.path, key.kid, key.secret).encode(), received)
-        ]
-        if not matches:
-            return Cause.NO_KEY_MATCHES
-        active = [key for key in matches if key.serves(int(request.terminal), now)]
-        return active[-1] if active else Cause.KEY_NOT_ACTIVE
+        matches = []
+        for key in candidates:  # all are tried, and compared in constant time: no early way out to measure
+            expected = scheme.sign(request, self.path, key.kid, key.secret)
+            if hmac.compare_digest(expected.encode(), received):
+                matches.append(key)
+        for key in reversed(matches):
+            if key.serves(int(request.terminal), now):
+                return key
+        return Cause.KEY_NOT_ACTIVE if matches else Cause.NO_KEY_MATCHES
 
     def _nonce(self, scheme: Scheme, request: BaseRequest, signed_at: datetime) -> Nonce | None:
         if scheme.nonce is None:

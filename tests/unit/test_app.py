@@ -75,7 +75,7 @@ def test_every_setting_of_the_ledger_reaches_the_handler(tmp_path: Path) -> None
     parts = make_parts(CANCEL, settings, unit_of_work := make_unit_of_work(settings))
     handler = CANCEL.make_handler(parts)
     assert isinstance(handler, CancelOrder)
-    assert (handler.verifier.schemes, handler.enforce_nonce) == (frozenset(), False)
+    assert (handler.verifier.schemes, handler.enforce_nonce) == ({"v2"}, False)
     assert handler.verifier.tolerance == timedelta(seconds=77)
     assert handler.unit_of_work is unit_of_work
     assert unit_of_work._budget == Budget()

@@ -105,7 +105,7 @@ def test_a_stale_or_early_time_stamp_is_rejected_and_tells_how_far_the_clock_was
         "\ud800" * 64,
         " " + "0" * 63,
         "0" * 64 + "\n",
-        "v2.web." + "0" * 64,
+        "v3.web." + "0" * 64,
         "x" * 10_000,
     ],
 )
@@ -164,9 +164,15 @@ def test_an_expired_twin_does_not_hide_an_active_key() -> None:
     assert Verifier(KeyRing((*RING.keys, expired)), TOLERANCE, PATH).verify(signed(), NOW).kid == "web"
 
 
+def test_of_active_twins_the_last_one_of_the_ring_is_named() -> None:
+    ring = KeyRing((*RING.keys, replace(RING.keys[0], kid="twin")))
+    assert Verifier(ring, TOLERANCE, PATH).verify(signed(), NOW).kid == "twin"
+
+
 def test_a_cause_keeps_the_word_that_log_and_metric_have() -> None:
     assert {cause.value for cause in Cause} == {
         "malformed",
+        "unknown key",
         "no key matches",
         "key not active",
         "outside the tolerance",
