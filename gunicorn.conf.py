@@ -7,12 +7,13 @@ The address comes from `--bind` or PORT, as gunicorn has it.
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-from refund_api.settings import SettingsError, serving_settings
+from refund_api.settings import SettingsError, read_serving_settings
 from refund_api.storage.engines.urls import make_engine
 
 try:
-    settings = serving_settings()
+    settings = read_serving_settings()
 except SettingsError as error:
     sys.exit(str(error))
 
@@ -43,9 +44,15 @@ logconfig_dict = {
 }
 
 
-def on_starting(server: object) -> None:
+def on_starting(server: Any) -> None:
     """A database URL that no worker could use is refused here once; nothing is opened."""
     try:
         make_engine(settings.database_url, threads=settings.threads)
     except ValueError as error:
         sys.exit(f"REFUND_API_DATABASE_URL: {error}")
+    on_reload(server)
+
+
+def on_reload(server: Any) -> None:
+    """Which keys count from now on, for all workers at once."""
+    server.log.info("active keys: %s", ", ".join(settings.active_kids()))

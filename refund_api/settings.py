@@ -11,23 +11,22 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from .signing.keys import Key, KeyRing, KeyRingError
+from .signing import ring_check
+from .signing.keys import KeyRing, KeyRingError
 from .signing.schemes import SCHEMES
 from .storage.engines.table import check_url
 
 log = logging.getLogger(__name__)
 
 PREFIX: Final = "REFUND_API_"
-MIN_SECRET_BYTES: Final = 16
 MAX_TOLERANCE_SECONDS: Final = 24 * 60 * 60
 
 _FILE = "_FILE"
 _NEW_SECRET = 'python3 -c "import secrets; print(secrets.token_hex(32))"'
-# Secrets that stand in public pages, ours included: whoever can read can sign.
-_SAMPLE_SECRETS = frozenset({"test-key-0001", "changeme", "change-me", "replace-with-64-random-hex-digits"})
 
 
 class SettingsError(Exception):
@@ -36,7 +35,10 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting. `keys` is the key ring as JSON text; `threads` one process's, and its connections."""
+    """Every setting. `keys` is the key ring as JSON text, `keys_file` where it was read from, if from a file.
+
+    `threads` are one process's, and its connections.
+    """
 
     database_url: str = field(default="sqlite:///instance/refunds.db", repr=False)
     keys: str | None = field(default=None, repr=False)
@@ -46,6 +48,7 @@ class Settings:
     explain: bool = False
     log_level: str = "INFO"
     threads: int = 4
+    keys_file: Path | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -61,7 +64,8 @@ class Settings:
                 problems.append(str(error) if str(error).startswith(PREFIX) else f"{PREFIX}{name} {error}")
         if problems:
             raise SettingsError("\n".join(problems))
-        return cls(**values)
+        keys_file = environ.get(f"{PREFIX}KEYS{_FILE}")
+        return cls(**values, keys_file=Path(keys_file) if keys_file else None)
 
     @property
     def signature_schemes(self) -> frozenset[str]:
@@ -69,7 +73,10 @@ class Settings:
         return frozenset(SCHEMES) - (frozenset() if self.legacy_sign else {"legacy"})
 
     def for_serving(self) -> Settings:
-        """The same settings; SettingsError when no request could be verified, or anyone could sign."""
+        """The same settings; SettingsError when no request could be verified, or anyone could sign.
+
+        What is wrong with the key ring without being dangerous at once is logged as a warning.
+        """
         if self.keys is None:
             raise SettingsError(
                 f"There is no key ring: set {PREFIX}KEYS_FILE to a JSON file with your keys (README.md, Settings).\n"
@@ -79,22 +86,34 @@ class Settings:
             ring = KeyRing.from_json(self.keys)
         except KeyRingError as error:
             raise SettingsError(f"{PREFIX}KEYS cannot be used: {error}") from None
-        if not ring.keys:
-            raise SettingsError(f"{PREFIX}KEYS has no key: add one (README.md, Settings).")
-        weak = [problem for key in ring.keys for problem in _weaknesses(key)]
-        if weak:
-            raise SettingsError("\n".join([*weak, f"Make a new secret with: {_NEW_SECRET}"]))
+        problems = list(ring_check.problems(ring, self.signature_schemes, datetime.now(UTC)))
+        if problems:
+            lines = [f"{PREFIX}KEYS: {problem}" for problem in problems]
+            raise SettingsError("\n".join([*lines, f"Make a new secret with: {_NEW_SECRET}"]))
+        for warning in ring_check.warnings(ring, self.keys_file):
+            log.warning("%sKEYS: %s", PREFIX, warning)
         return self
+
+    def active_kids(self) -> list[str]:
+        """Ids of the keys of a readable ring that may sign now."""
+        ring = KeyRing.from_json(self.keys) if self.keys else KeyRing()
+        now = datetime.now(UTC)
+        return [key.kid for key in ring.keys if key.scheme in self.signature_schemes and key.is_active(now)]
 
 
 _serving: Settings | None = None
 
 
 def serving_settings() -> Settings:
-    """The settings of the environment, fit for serving; SettingsError at the start.
+    """What the process that forked this one has read, so that all workers have one key ring; else as they are now."""
+    return _serving or read_serving_settings()
 
-    gunicorn reads them again on SIGHUP. What cannot be used then is logged, and the former settings stay: the workers
-    are forked from a process that has them.
+
+def read_serving_settings() -> Settings:
+    """The settings of the environment as they are now, fit for serving; SettingsError at the start.
+
+    gunicorn's configuration reads them in the master, again on SIGHUP. What cannot be used then is logged, and the
+    former settings stay.
     """
     global _serving
     try:
@@ -104,13 +123,6 @@ def serving_settings() -> Settings:
             raise
         log.critical("settings not taken over, the former ones stay: %s", error)
     return _serving
-
-
-def _weaknesses(key: Key) -> Iterator[str]:
-    if key.secret.decode().strip().lower() in _SAMPLE_SECRETS:
-        yield f"{PREFIX}KEYS: the secret of key {key.kid} is a published sample."
-    elif len(key.secret) < MIN_SECRET_BYTES:
-        yield f"{PREFIX}KEYS: the secret of key {key.kid} is shorter than {MIN_SECRET_BYTES} bytes."
 
 
 def _read_database_url(text: str) -> str:

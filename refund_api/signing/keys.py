@@ -6,9 +6,13 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from .schemes import SCHEMES
+
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_KID: Final = re.compile(r"[a-z0-9-]{1,32}")
+_MEMBERS: Final = frozenset({"kid", "scheme", "secret", "not_before", "not_after", "terminals", "accept_weak"})
 
 
 class KeyRingError(ValueError):
@@ -17,7 +21,10 @@ class KeyRingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A shared secret. `terminals` None means any; the times are aware and None means open."""
+    """A shared secret. `terminals` None means any; the times are aware and None means open.
+
+    `accept_weak` True takes a secret that is shorter than the scheme demands.
+    """
 
     kid: str
     scheme: str
@@ -25,14 +32,15 @@ class Key:
     not_before: datetime | None = None
     not_after: datetime | None = None
     terminals: frozenset[int] | None = None
+    accept_weak: bool = False
+
+    def is_active(self, now: datetime) -> bool:
+        """Whether the key may sign now, for one terminal or other."""
+        return (self.not_before is None or self.not_before <= now) and (self.not_after is None or now <= self.not_after)
 
     def serves(self, terminal: int, now: datetime) -> bool:
         """Whether the key may sign for this terminal now."""
-        return (
-            (self.terminals is None or terminal in self.terminals)
-            and (self.not_before is None or self.not_before <= now)
-            and (self.not_after is None or now <= self.not_after)
-        )
+        return (self.terminals is None or terminal in self.terminals) and self.is_active(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +51,53 @@ class KeyRing:
 
     @classmethod
     def from_json(cls, text: str) -> KeyRing:
-        """Read `{"keys": [{"kid", "scheme", "secret", "not_before", "not_after", "terminals"}]}`; KeyRingError."""
+        """Read `{"keys": [{"kid": …, "scheme": …, "secret": …}]}`; KeyRingError. _MEMBERS has all members of a key."""
         try:
-            entries = json.loads(text)["keys"]
+            entries = json.loads(text.removeprefix(_BYTE_ORDER_MARK), object_pairs_hook=_without_repeats)["keys"]
+        except KeyRingError:
+            raise
         except (ValueError, KeyError, TypeError, RecursionError):
             raise KeyRingError('the key ring must be JSON: {"keys": [{"kid": …, "scheme": …, "secret": …}]}') from None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise KeyRingError('"keys" of the key ring must be a list of objects')
         keys = tuple(_read_key(number, entry) for number, entry in enumerate(entries, 1))
-        if len({key.kid for key in keys}) != len(keys):
-            raise KeyRingError("two keys of the key ring have the same kid")
+        kids = [key.kid for key in keys]
+        for kid in kids:
+            if kids.count(kid) > 1:
+                raise KeyRingError(f"key {kid}: two keys of the key ring have the same kid")
         return cls(keys)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. One that has a name twice is refused: json would take the last without a word."""
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        kid = values.get("kid")
+        where = f"key {kid}" if isinstance(kid, str) and _KID.fullmatch(kid) else "the key ring"
+        raise KeyRingError(f"{where}: {repeated!r} is there twice in one object")
+    return values
 
 
 def _read_key(number: int, entry: dict[str, Any]) -> Key:
     kid, scheme, secret = entry.get("kid"), entry.get("scheme"), entry.get("secret")
-    if not isinstance(kid, str) or not re.fullmatch(r"[a-z0-9-]{1,32}", kid):
+    if not isinstance(kid, str) or not _KID.fullmatch(kid):
         raise KeyRingError(f"key {number}: kid must be 1 to 32 of a-z, 0-9 and -")
     if not isinstance(scheme, str) or scheme not in SCHEMES:
         raise KeyRingError(f"key {kid}: scheme must be one of: {', '.join(SCHEMES)}")
     if not isinstance(secret, str) or not secret or not secret.isprintable():
         raise KeyRingError(f"key {kid}: secret must be printable text that is not empty")
-    unknown = entry.keys() - {"kid", "scheme", "secret", "not_before", "not_after", "terminals"}
+    unknown = entry.keys() - _MEMBERS
     if unknown:
         raise KeyRingError(f"key {kid}: unknown member {sorted(unknown)[0]!r}")
     terminals = entry.get("terminals")
     if terminals is not None and not (isinstance(terminals, list) and all(type(t) is int for t in terminals)):
         raise KeyRingError(f"key {kid}: terminals must be a list of numbers, or null for any")
+    accept_weak = entry.get("accept_weak", False)
+    if type(accept_weak) is not bool or (accept_weak and not SCHEMES[scheme].weak_taken):
+        takers = ", ".join(name for name, row in SCHEMES.items() if row.weak_taken)
+        raise KeyRingError(f"key {kid}: accept_weak must be true or false, and true only with the scheme: {takers}")
     return Key(
         kid,
         scheme,
@@ -77,6 +105,7 @@ def _read_key(number: int, entry: dict[str, Any]) -> Key:
         _read_time(kid, entry, "not_before"),
         _read_time(kid, entry, "not_after"),
         None if terminals is None else frozenset(terminals),
+        accept_weak,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -70,6 +72,10 @@ def code(server: Gunicorn, secret: str) -> int:
 
 def reload(server: Gunicorn, until: Callable[[], bool]) -> None:
     server.process.send_signal(signal.SIGHUP)
+    wait_until(server, until)
+
+
+def wait_until(server: Gunicorn, until: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while not until():
         assert time.monotonic() < deadline, server.log.read_text()
@@ -91,6 +97,26 @@ def test_a_reload_takes_over_new_keys_and_keeps_the_former_ones_when_they_are_ba
         assert code(server, NEW) == 2001
         time.sleep(0.05)
     assert server.process.poll() is None
+
+
+def booted_workers(server: Gunicorn) -> list[int]:
+    return [int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", server.log.read_text())]
+
+
+def test_a_replaced_key_file_counts_from_a_reload_on_also_for_a_worker_that_was_started_again(
+    server: Gunicorn, keys: Path
+) -> None:
+    assert code(server, OLD) == 2001
+    keys.write_text(ring(OLD, NEW))
+    first = booted_workers(server)
+    for pid in first:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(server, lambda: len(booted_workers(server)) == 2 * len(first))
+    for _ in range(20):
+        assert (code(server, OLD), code(server, NEW)) == (2001, 1002)
+    assert "active keys: k0\n" in server.log.read_text()
+    reload(server, lambda: code(server, NEW) == 2001)
+    assert "active keys: k0, k1\n" in server.log.read_text()
 
 
 @pytest.mark.parametrize("name", ["SCRIPT_NAME", "Script-Name", "PATH_INFO"])

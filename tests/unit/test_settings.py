@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from refund_api import settings as settings_module
-from refund_api.settings import _READERS, Settings, SettingsError, serving_settings
+from refund_api.settings import _READERS, Settings, SettingsError, read_serving_settings, serving_settings
 
 SECRET = "0123456789abcdef-nobody-may-read-this"
 
@@ -172,11 +173,9 @@ def test_settings_with_a_strong_key_can_serve() -> None:
         (None, "There is no key ring: set REFUND_API_KEYS_FILE"),
         ("{", "REFUND_API_KEYS cannot be used: the key ring must be JSON"),
         (ring(kid="No Good"), "REFUND_API_KEYS cannot be used: key 1: kid must be"),
-        ('{"keys": []}', "REFUND_API_KEYS has no key"),
-        (ring("fifteen bytes.."), "the secret of key web is shorter than 16 bytes."),
+        ('{"keys": []}', "REFUND_API_KEYS: no key can ever sign: there is none."),
+        (ring("fifteen bytes.."), "REFUND_API_KEYS: the secret of key web is shorter than 16 bytes"),
         (ring("test-key-0001"), "the secret of key web is a published sample."),
-        (ring("ChangeMe"), "the secret of key web is a published sample."),
-        (ring("replace-with-64-random-hex-digits"), "the secret of key web is a published sample."),
     ],
 )
 def test_settings_that_cannot_serve_say_what_to_do(keys: str | None, words: str) -> None:
@@ -190,6 +189,39 @@ def test_every_weak_key_is_named_and_no_secret_is_shown() -> None:
     assert "key b " in text
     assert "short-" not in text
     assert "secrets.token_hex(32)" in text
+
+
+def test_a_ring_of_nothing_but_legacy_keys_cannot_serve_with_the_legacy_scheme_off() -> None:
+    text = not_serving(Settings(keys=ring(), legacy_sign=False))
+    assert "no key can ever sign: key web is of the scheme legacy, which is switched off." in text
+
+
+def test_a_key_file_that_everybody_can_read_is_warned_about_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "keys.json"
+    path.write_text("\ufeff" + ring(), encoding="utf-8")
+    path.chmod(0o640)
+    settings = Settings.from_environ({"REFUND_API_KEYS_FILE": str(path)})
+    settings.for_serving()
+    assert caplog.messages == []
+    path.chmod(0o644)
+    settings.for_serving()
+    assert caplog.messages == [
+        f"REFUND_API_KEYS: everybody on this machine can read {path}; change that with: chmod o-rwx {path}"
+    ]
+
+
+def test_the_keys_that_may_sign_now_are_told() -> None:
+    secrets = {"gone": ("legacy", "2020-01-01T00:00:00Z"), "old": ("legacy", None), "new": ("v2", None)}
+    keys = [
+        {"kid": kid, "scheme": scheme, "secret": f"{kid} key, as long as a v2 key has to be", "not_after": not_after}
+        for kid, (scheme, not_after) in secrets.items()
+    ]
+    settings = Settings(keys=json.dumps({"keys": keys}))
+    assert settings.active_kids() == ["old", "new"]
+    assert replace(settings, legacy_sign=False).active_kids() == ["new"]
+    assert Settings().active_kids() == []
 
 
 def test_the_example_file_names_every_setting_and_no_other() -> None:
@@ -209,10 +241,12 @@ def test_serving_keeps_the_former_settings_when_new_ones_cannot_be_used(
     monkeypatch.setenv("REFUND_API_KEYS", ring())
     served = serving_settings()
     monkeypatch.setenv("REFUND_API_KEYS", '{"keys": [')
-    assert serving_settings() is served
+    assert read_serving_settings() is served
     assert "the former ones stay" in caplog.text
     monkeypatch.setenv("REFUND_API_KEYS", ring())
     monkeypatch.setenv("REFUND_API_TOLERANCE_SECONDS", "60")
+    assert serving_settings() is served, "a worker takes what its master has read"
+    assert read_serving_settings().tolerance_seconds == 60
     assert serving_settings().tolerance_seconds == 60
 
 

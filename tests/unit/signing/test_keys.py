@@ -26,6 +26,16 @@ def test_a_key_ring_is_read_from_json() -> None:
     assert "not telling" not in repr(ring)
 
 
+def test_a_byte_order_mark_before_a_key_ring_is_skipped() -> None:
+    text = '{"keys": [{"kid": "a", "scheme": "v2", "secret": "s"}]}'
+    assert KeyRing.from_json("\ufeff" + text) == KeyRing.from_json(text)
+
+
+def test_a_key_may_accept_a_weak_secret_and_does_not_unless_it_says_so() -> None:
+    entries = '{"kid": "a", "scheme": "legacy", "secret": "s", "accept_weak": true}, {"kid": "b", "scheme": "legacy", "secret": "t"}'
+    assert [key.accept_weak for key in KeyRing.from_json(f'{{"keys": [{entries}]}}').keys] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -49,8 +59,19 @@ def test_a_key_ring_is_read_from_json() -> None:
         ('{"keys": [{"kid": "a", "scheme": "legacy", "secret": "s", "terminals": [true]}]}', "key a: terminals"),
         (
             '{"keys": [{"kid": "a", "scheme": "legacy", "secret": "s"}, {"kid": "a", "scheme": "legacy", "secret": "t"}]}',
-            "same kid",
+            "key a: two keys",
         ),
+        ('{"keys": [{"kid": "a", "scheme": "legacy", "secret": "s", "accept_weak": 1}]}', "key a: accept_weak"),
+        ('{"keys": [{"kid": "a", "scheme": "v2", "secret": "s", "accept_weak": true}]}', "key a: accept_weak"),
+        (
+            '{"keys": [{"kid": "a", "scheme": "legacy", "secret": "s", "secret": "t"}]}',
+            "key a: 'secret' is there twice",
+        ),
+        (
+            '{"keys": [{"kid": 5, "scheme": "legacy", "secret": "s", "secret": "t"}]}',
+            "the key ring: 'secret' is there twice",
+        ),
+        ('{"keys": [], "keys": []}', "the key ring: 'keys' is there twice"),
     ],
 )
 def test_a_bad_key_ring_names_the_key_and_what_is_wrong(text: str, message: str) -> None:
