@@ -27,7 +27,7 @@ from .db import make_database_directory
 from .demo import DEFAULT_COUNT
 from .orders import import_demo_orders
 from .session import open_engine, settings
-from .sign import LOCAL_URL, fresh_numbers, signed_request, signing_secret
+from .sign import LOCAL_URL, fresh_numbers, signed_request, signing_key
 
 MARGIN = timedelta(days=2)  # a printed request lives for a day
 TITLES = {"json": "JSON", "xml": "XML", "form": "a form"}
@@ -46,7 +46,7 @@ def quickstart_command(keys_path: Path, url: str) -> None:
     """
     refuse_taken_port(url)
     make_database_directory(settings().database_url)
-    secret = signing_secret(demo_keys(keys_path), Terminal.WEBPAGEEnum)
+    key = signing_key(demo_keys(keys_path), Terminal.WEBPAGEEnum, settings().signature_schemes)
     with open_engine() as engine:
         schema.upgrade(engine)
         found, _ = import_demo_orders(engine, seed=1, count=DEFAULT_COUNT)
@@ -59,7 +59,7 @@ def quickstart_command(keys_path: Path, url: str) -> None:
     numbers = fresh_numbers(len(chosen))
     for name, number, (order_number, ids) in zip(FORMATS, numbers, chosen, strict=True):
         click.secho(f"\nAs {TITLES[name]}:", bold=True)
-        click.echo(curl(name, signed_request(secret, order_number, ids, number=number), url))
+        click.echo(curl(name, signed_request(key, order_number, ids, number=number), url))
     click.echo()
 
 

@@ -50,10 +50,12 @@ class Commands:
 
     folder: Path
     keys: str | None = None
+    legacy_sign: bool = True
 
     @property
     def settings(self) -> Settings:
-        return Settings(database_url=f"sqlite:///{self.folder}/instance/refunds.db", keys=self.keys)
+        url = f"sqlite:///{self.folder}/instance/refunds.db"
+        return Settings(database_url=url, keys=self.keys, legacy_sign=self.legacy_sign)
 
     def run(self, *arguments: str, stdin: str | None = None) -> Result:
         app = Flask("commands")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import shlex
 import socket
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -15,7 +18,9 @@ from click import ClickException
 
 from refund_api.cli import quickstart
 from refund_api.cli.curl import FORMATS, curl
+from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.legacy import sign_legacy
+from refund_api.signing.verifier import Verifier
 from tests.world import ALICE, BOB, ORDER
 from xml_contracts.refund import Terminal, TicketRefundRequest
 from xml_contracts.serializer import DataContractSerializer
@@ -91,6 +96,64 @@ def test_a_fresh_request_is_signed_for_all_passengers_with_the_first_key(command
     assert members["sign"] == sign_legacy(SECRET.encode(), random=number, time_stamp=str(time_stamp), terminal=1)
 
 
+V2_SECRET = "a v2 secret of the demo that no output may show"
+
+
+def ring_of(*entries: tuple[str, str]) -> str:
+    """Keys as (kid, scheme)."""
+    secrets = {"legacy": SECRET, "v2": V2_SECRET}
+    return json.dumps({"keys": [{"kid": kid, "scheme": scheme, "secret": secrets[scheme]} for kid, scheme in entries]})
+
+
+@pytest.mark.parametrize(
+    ("entries", "arguments", "kid"),
+    [
+        ([("new", "v2"), ("old", "legacy")], (), "new"),
+        ([("old", "legacy"), ("new", "v2")], (), None),
+        ([("old", "legacy"), ("new", "v2")], ("--scheme", "v2"), "new"),
+        ([("old", "legacy"), ("new", "v2"), ("newer", "v2")], ("--kid", "newer"), "newer"),
+        ([("new", "v2"), ("old", "legacy")], ("--scheme", "legacy"), None),
+    ],
+)
+def test_the_first_key_of_the_ring_that_fits_signs_in_its_scheme(
+    commands: Commands, entries: list[tuple[str, str]], arguments: tuple[str, ...], kid: str | None
+) -> None:
+    commands.keys = ring_of(*entries)
+    output = commands.succeed("sign", ORDER, "--format", "xml", *arguments)
+    assert V2_SECRET not in output
+    key = Key(kid or "old", "v2" if kid else "legacy", (V2_SECRET if kid else SECRET).encode())
+    verifier = Verifier(KeyRing((key,)), timedelta(seconds=60), "/api/order/cancel")
+    verified = verifier.verify(read_xml(output), datetime.now(UTC))
+    assert (verified.kid, verified.scheme) == (key.kid, key.scheme)
+
+
+def test_a_scheme_that_is_switched_off_is_taken_from_the_ring_only_when_it_is_named(commands: Commands) -> None:
+    commands.keys, commands.legacy_sign = ring_of(("old", "legacy"), ("new", "v2")), False
+    assert str(read_json(commands.succeed("sign", ORDER))["sign"]).startswith("v2.new.")
+    assert "." not in str(read_json(commands.succeed("sign", ORDER, "--scheme", "legacy"))["sign"])
+
+
+def test_a_v2_sign_with_a_secret_file_covers_the_order_and_needs_a_kid(commands: Commands) -> None:
+    secret_file = commands.folder / "secret"
+    secret_file.write_text("test-key-0001\n")
+    v2 = ("--secret-file", str(secret_file), "--scheme", "v2", "--passenger", ALICE, *EXAMPLE)
+    output = commands.succeed("sign", "CTT404", "--format", "all", "--kid", "web-2026a", *v2)
+    json_line, xml_line, form_line = output.splitlines()
+    canonical = (
+        "OC-HMAC-SHA256-V2\nPOST\n/api/order/cancel\nweb-2026a\norder_number=6:CTT404\nrandom=5:12345\n"
+        f"refund_passanger_ids=36:{ALICE}\nrefund_reason=13:Plans changed\nterminal=1:1\ntime_stamp=14:20260101000000\n"
+    )
+    mac = hmac.new(b"test-key-0001", canonical.encode(), hashlib.sha256).hexdigest()
+    signs = [read_json(json_line)["sign"], read_xml(xml_line).sign, read_form(form_line)["sign"]]
+    assert signs == [f"v2.web-2026a.{mac}"] * 3
+    for wrong in ((), ("--kid", "Web"), ("--kid", "k" * 33)):
+        assert "A v2 sign names its key" in commands.fail("sign", "CTT404", *wrong, *v2)
+
+
+def test_a_kid_that_the_ring_does_not_have_is_named(commands: Commands) -> None:
+    assert "no active legacy or v2 key gone for this terminal" in commands.fail("sign", ORDER, "--kid", "gone")
+
+
 def test_passengers_refunded_before_are_left_out(commands: Commands) -> None:
     commands.refund()
     assert read_json(commands.succeed("sign", ORDER))["refund_passanger_ids"] == BOB
@@ -121,7 +184,7 @@ def test_an_order_with_nobody_left_says_how_to_ask_again(commands: Commands) -> 
     [
         (None, "There is no key: set REFUND_API_KEYS_FILE"),
         ("{", "The key ring cannot be read: "),
-        (key_ring(not_after="2020-01-01T00:00:00Z"), "no active legacy key"),
+        (key_ring(not_after="2020-01-01T00:00:00Z"), "no active legacy or v2 key for this terminal"),
     ],
 )
 def test_without_a_usable_key_the_way_out_is_told(commands: Commands, keys: str | None, words: str) -> None:

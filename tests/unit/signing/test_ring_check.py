@@ -14,7 +14,7 @@ import pytest
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.ring_check import problems, warnings
 from refund_api.signing.schemes import SCHEMES
-from tests.fakes import NOW
+from tests.world import NOW
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "signature"
 GOOD = Key("good", "v2", b"a secret of a new client, long enough")

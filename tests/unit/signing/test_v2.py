@@ -10,7 +10,8 @@ import pytest
 from refund_api.signing import v2
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.verifier import Cause, SignatureRejected, Verified, Verifier
-from tests.fakes import NOW, signed
+from tests.fakes import signed
+from tests.world import NOW
 from xml_contracts.refund import BaseRequest
 
 from . import second_contract
