@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -159,6 +160,41 @@ def test_every_module_imports_only_what_its_room_may() -> None:
 )
 def test_a_planted_violation_is_found(module: str, line: str) -> None:
     assert len(violations([(module, ast.parse(line))])) == 1
+
+
+def test_no_module_and_no_function_grows_past_its_room() -> None:
+    too_long = []
+    for module, tree in sources():
+        lines = path_of(module).read_text(encoding="utf-8").count("\n")
+        if lines > 250:
+            too_long.append(f"{module}: {lines} lines")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > 40:
+                    too_long.append(f"{module}.{node.name}: {length} lines")
+    assert too_long == []
+
+
+def path_of(module: str) -> Path:
+    if module == "gunicorn.conf":
+        return ROOT / "gunicorn.conf.py"
+    path = ROOT / Path(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def test_the_picture_in_the_readme_has_every_package_and_module_of_the_house() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    picture = text.partition("## The house")[2].partition("```")[2].partition("```")[0]
+    drawn = set(re.findall(r"[\w.]+/|[\w.]+\.py", picture))
+    packages = {f"{path.parent.name}/" for path in (ROOT / "refund_api").rglob("__init__.py")}
+    packages -= {"migrations/", "versions/"}
+    modules = {path.name for path in (ROOT / "refund_api").glob("*.py")} - {"__init__.py"}
+    assert packages | modules | {"app.py", "wsgi.py", "gunicorn.conf.py", "schemas/", "xml_contracts/"} <= drawn
+    assert drawn <= packages | modules | {
+        *(f"{path.name}/" for path in ROOT.rglob("*") if path.is_dir() and ".venv" not in path.parts),
+        *(path.name for path in ROOT.rglob("*.py") if ".venv" not in path.parts),
+    }
 
 
 def test_every_row_of_the_table_speaks_of_a_module_that_exists() -> None:

@@ -15,7 +15,7 @@ from xml_contracts.contract import contract_of
 from xml_contracts.refund import TicketRefundRequest
 from xml_contracts.serializer import DataContractSerializer
 
-from ..cancel import PATH
+from ..actions import CANCEL
 
 
 def _members(request: TicketRefundRequest) -> dict[str, Any]:
@@ -52,4 +52,4 @@ def curl(format_name: str, request: TicketRefundRequest, url: str) -> str:
     words = ["curl", "-sS", "-w", r"\n", "-H", f"Content-Type: {media_type}"]
     if format_name == "xml":  # curl accepts anything, and to that the service answers JSON
         words += ["-H", f"Accept: {media_type}"]
-    return shlex.join([*words, "--data-raw", write(request), url.rstrip("/") + PATH])
+    return shlex.join([*words, "--data-raw", write(request), url.rstrip("/") + CANCEL.path])

@@ -13,7 +13,7 @@ from flask.cli import with_appcontext
 
 from xml_contracts.refund import Terminal, TicketRefundRequest
 
-from ..cancel import PATH
+from ..actions import CANCEL
 from ..signing.keys import Key, KeyRing, KeyRingError
 from ..signing.schemes import SCHEMES
 from ..signing.time_stamp import TIME_STAMP_FORMAT, read_time_stamp
@@ -42,7 +42,7 @@ def signed_request(
         time_stamp=time_stamp or datetime.now(UTC).strftime(TIME_STAMP_FORMAT),
         random=fresh_numbers(1)[0] if number is None else number,
     )
-    return replace(request, sign=SCHEMES[key.scheme].sign(request, PATH, key.kid, key.secret))
+    return replace(request, sign=SCHEMES[key.scheme].sign(request, CANCEL.path, key.kid, key.secret))
 
 
 def fresh_numbers(count: int) -> list[int]:
