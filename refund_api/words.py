@@ -103,12 +103,12 @@ def _shape(fault: ShapeFault, arguments: Arguments) -> str:
             return "has a character that is not text"
         case ShapeFault.TOO_LONG:
             return f"longer than {arguments[0]} characters"
-        case ShapeFault.NOT_PASSENGER_IDS:
+        case ShapeFault.NOT_GUIDS:
             return f"must be 1 to {arguments[0]} GUIDs separated by commas"
         case ShapeFault.NOT_A_TIME:
             return "must be a UTC time as yyyyMMddHHmmss"
-        case ShapeFault.UNKNOWN_TERMINAL:
-            return "not a known terminal"
+        case ShapeFault.UNDEFINED:
+            return f"not a known {arguments[0]}"
         case _:
             assert_never(fault)
 

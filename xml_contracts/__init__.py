@@ -1,7 +1,7 @@
 """The DataContract codec: declare a contract, read and write the XML of .NET's DataContractSerializer."""
 
 from .contract import Contract, Member, contract_of
-from .declare import data_contract, member
+from .declare import Pattern, Rule, data_contract, member
 from .errors import ContractError, DeclarationError, DocumentError, ValueNotReadable, ValueNotWritable
 from .reading import Problem, Reading, Reason, Skipped
 from .serializer import DataContractSerializer
@@ -13,9 +13,11 @@ __all__ = [
     "DeclarationError",
     "DocumentError",
     "Member",
+    "Pattern",
     "Problem",
     "Reading",
     "Reason",
+    "Rule",
     "Skipped",
     "ValueNotReadable",
     "ValueNotWritable",

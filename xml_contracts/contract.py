@@ -15,7 +15,7 @@ from enum import IntEnum
 from functools import cache
 from typing import Any
 
-from .declare import ContractDeclaration, contract_declaration, member_declaration
+from .declare import ContractDeclaration, Pattern, Rule, contract_declaration, member_declaration
 from .errors import DeclarationError
 from .primitives import PRIMITIVES, Primitive, enum_primitive
 
@@ -25,7 +25,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One data member; `type` is str, int or an IntEnum, `declaring` the contract whose namespace it has."""
+    """One data member; `type` is str, int or an IntEnum, `declaring` the contract whose namespace it has.
+
+    `rule`, `zh` and `en` are as declared: what an action demands of it, and what it is in Chinese and English.
+    """
 
     name: str
     attribute: str
@@ -34,6 +37,9 @@ class Member:
     default: Any
     primitive: Primitive
     declaring: ContractDeclaration
+    rule: Rule
+    zh: str
+    en: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,19 @@ def _member(cls: type, field: dataclasses.Field[Any], hint: Any, declaring: Cont
         _declaration(type_)
     primitive = enum_primitive(type_) if _is_enum(type_) else PRIMITIVES[type_]
     _check_default(where, field.default, hint, primitive)
-    return Member(name, field.name, f"{{{declaring.namespace}}}{name}", type_, field.default, primitive, declaring)
+    _check_rule(where, type_, declaration.rule)
+    return Member(
+        name=name,
+        attribute=field.name,
+        qname=f"{{{declaring.namespace}}}{name}",
+        type=type_,
+        default=field.default,
+        primitive=primitive,
+        declaring=declaring,
+        rule=declaration.rule,
+        zh=declaration.zh,
+        en=declaration.en,
+    )
 
 
 def _check_default(where: str, default: Any, hint: Any, primitive: Primitive) -> None:
@@ -117,6 +135,15 @@ def _check_default(where: str, default: Any, hint: Any, primitive: Primitive) ->
             fits = False
     if not fits:
         raise DeclarationError(f"{where}: the default {default!r:.40} is no value of {hint!r}")
+
+
+def _check_rule(where: str, type_: type, rule: Rule) -> None:
+    """A rule that nothing could check is refused, lest somebody relies on it."""
+    of_text = rule.max_length, rule.pattern, rule.max_items
+    if type_ is not str and any(demand is not None for demand in of_text):
+        raise DeclarationError(f"{where}: only a text can have a length, a pattern or items")
+    if (rule.pattern is Pattern.GUIDS) != (rule.max_items is not None):
+        raise DeclarationError(f"{where}: max_items goes with a pattern that is a list, and only with it")
 
 
 def _check_unique(cls: type, members: tuple[Member, ...]) -> None:

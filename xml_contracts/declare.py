@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, TypeVar
+from enum import Enum
+from typing import Any, Final, TypeVar
 
 _CONTRACT = "__data_contract__"
 _MEMBER = "data_member"
@@ -24,11 +25,40 @@ class ContractDeclaration:
     name: str
 
 
+class Pattern(Enum):
+    """The form of a text. The value is a regular expression that one item of the text matches as a whole."""
+
+    GUIDS = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+    """A list, separated by commas; blanks around an item do not count, nor does a second equal item."""
+    UTC_TIME = "[0-9]{14}"
+    """A real time, `yyyyMMddHHmmss`, UTC."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rule:
+    """What an action demands of a member beside its type. Codecs and XSD ignore it, as .NET's attributes know none.
+
+    `needed`: null, a blank text and the number 0 count as missing, and an enum must have a defined value. `max_length`
+    counts characters. `max_items` is for a pattern that is a list.
+    """
+
+    needed: bool = False
+    max_length: int | None = None
+    pattern: Pattern | None = None
+    max_items: int | None = None
+
+
+NO_RULE: Final = Rule()
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class MemberDeclaration:
     """What `member` was told; `name` None means the attribute's own name."""
 
     name: str | None
+    rule: Rule
+    zh: str
+    en: str
 
 
 def data_contract(*, namespace: str, name: str | None = None) -> Callable[[C], C]:
@@ -41,9 +71,12 @@ def data_contract(*, namespace: str, name: str | None = None) -> Callable[[C], C
     return declare
 
 
-def member(*, default: object, name: str | None = None) -> Any:
-    """A data member; `default` is the value of a member that is not on the wire (the CLR default)."""
-    return dataclasses.field(default=default, metadata={_MEMBER: MemberDeclaration(name)})
+def member(*, default: object, name: str | None = None, rule: Rule = NO_RULE, zh: str = "", en: str = "") -> Any:
+    """A data member; `default` is the value of a member that is not on the wire (the CLR default).
+
+    `zh` and `en` describe it in Chinese and English for whoever reads a page about the contract.
+    """
+    return dataclasses.field(default=default, metadata={_MEMBER: MemberDeclaration(name, rule, zh, en)})
 
 
 def contract_declaration(cls: type) -> ContractDeclaration | None:

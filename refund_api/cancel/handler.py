@@ -20,9 +20,10 @@ from ..context import RequestContext
 from ..events import Outcome
 from ..parts import Parts
 from ..ports import UnitOfWork
+from ..rules import broken_rules, reading_problems
 from ..signing.verifier import Cause, SignatureRejected, Verified, Verifier
 from .decision import Asked, Decided, NonceTaken, Recorded, Refused, Repeated, decide
-from .shape import binding_problems, read_cancellation, shape_problems
+from .shape import read_cancellation
 
 
 class Code(IntEnum):
@@ -48,9 +49,9 @@ class CancelOrder:
 
     def __call__(self, reading: Reading[TicketRefundRequest], context: RequestContext) -> Outcome:
         """Judge and, when nothing speaks against it, refund. LedgerUnavailable: nothing is promised."""
-        request, problems = reading.value, tuple(binding_problems(reading))
+        request, problems = reading.value, tuple(reading_problems(reading))
         if request is not None and not problems:
-            problems = tuple(shape_problems(request))
+            problems = tuple(broken_rules(request))
         if request is None or problems:
             return _invalid(problems)
         try:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from refund_api.cancel.shape import binding_problems, shape_problems
 from refund_api.http.formatters import formatters_for
+from refund_api.rules import broken_rules, reading_problems
 from refund_api.words import ignored_in_words, invalid_request
 from xml_contracts.refund import ApiResult, TicketRefundRequest
 
@@ -27,9 +27,9 @@ def bytes_of(body: dict[str, str]) -> bytes:
 def told(case: Case) -> tuple[str | None, str]:
     """The message of the answer, None for a request that is right, and the words for what was skipped."""
     reading = READ[case["format"]](bytes_of(case["body"]), case["charset"])
-    problems = list(binding_problems(reading))
+    problems = list(reading_problems(reading))
     if reading.value is not None and not problems:
-        problems = list(shape_problems(reading.value))
+        problems = list(broken_rules(reading.value))
     return invalid_request(problems) if problems else None, ignored_in_words(reading.ignored)
 
 
