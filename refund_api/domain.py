@@ -9,7 +9,8 @@ from datetime import date, datetime, timedelta, timezone
 from enum import Enum
 
 CHINA = timezone(timedelta(hours=8), "UTC+8")
-NOTICE = timedelta(days=30)
+NOTICE_DAYS = 30
+"""Days ahead that the legacy site asks for; a setting may ask for others."""
 
 BOOKED = "booked"
 CANCELLED = "cancelled"
@@ -20,7 +21,7 @@ class Refusal(Enum):
 
     ORDER_NOT_FOUND = 2001
     PASSENGER_NOT_IN_ORDER = 2002
-    DEPARTS_WITHIN_30_DAYS = 2003
+    DEPARTS_TOO_SOON = 2003
     ALREADY_CANCELLED = 2004
     ORDER_NOT_CANCELLABLE = 2005
 
@@ -80,7 +81,12 @@ class Nonce:
 
 
 def judge(
-    order: Order, paid: Mapping[str, int], refunded: Set[str], cancellation: Cancellation, now: datetime
+    order: Order,
+    paid: Mapping[str, int],
+    refunded: Set[str],
+    cancellation: Cancellation,
+    now: datetime,
+    notice_days: int,
 ) -> Refusal | None:
     """Whether these passengers may be cancelled now; None means yes. The order of the questions is the contract."""
     wanted = cancellation.passenger_ids
@@ -90,6 +96,6 @@ def judge(
         return Refusal.ALREADY_CANCELLED
     if order.state != BOOKED:
         return Refusal.ORDER_NOT_CANCELLABLE
-    if order.train_date - now.astimezone(CHINA).date() <= NOTICE:
-        return Refusal.DEPARTS_WITHIN_30_DAYS
+    if order.train_date - now.astimezone(CHINA).date() <= timedelta(days=notice_days):
+        return Refusal.DEPARTS_TOO_SOON
     return None

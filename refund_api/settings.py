@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from .domain import NOTICE_DAYS
 from .signing import ring_check
 from .signing.keys import KeyRing, KeyRingError
 from .signing.schemes import SCHEMES
@@ -48,6 +49,7 @@ class Settings:
     explain: bool = False
     log_level: str = "INFO"
     threads: int = 4
+    notice_days: int = NOTICE_DAYS
     keys_file: Path | None = None
 
     @classmethod
@@ -154,6 +156,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "DATABASE_URL": ("database_url", _read_database_url),
     "KEYS": ("keys", str),
     "TOLERANCE_SECONDS": ("tolerance_seconds", _number(1, MAX_TOLERANCE_SECONDS)),
+    "NOTICE_DAYS": ("notice_days", _number(1, 365)),
     "LEGACY_SIGN": ("legacy_sign", _one_of({"on": True, "off": False})),
     "LEGACY_NONCE": ("legacy_nonce_enforced", _one_of({"enforce": True, "observe": False})),
     "EXPLAIN": ("explain", _one_of({"0": False, "1": True})),

@@ -26,8 +26,8 @@ MOST_IGNORED: Final = 10
 Arguments = tuple[str | int, ...]
 
 
-def refused(refusal: Refusal) -> str:
-    """The message for an order that cannot be cancelled as asked."""
+def refused(refusal: Refusal, *, notice_days: int) -> str:
+    """The message for an order that cannot be cancelled as asked; `notice_days` as the decision was made with."""
     match refusal:
         case Refusal.ORDER_NOT_FOUND:
             return "Order not found"
@@ -37,8 +37,8 @@ def refused(refusal: Refusal) -> str:
             return "Already cancelled"
         case Refusal.ORDER_NOT_CANCELLABLE:
             return "This order cannot be cancelled"
-        case Refusal.DEPARTS_WITHIN_30_DAYS:
-            return "Departs within 30 days"
+        case Refusal.DEPARTS_TOO_SOON:
+            return f"Departs within {notice_days} days"
         case _:
             assert_never(refusal)
 

@@ -74,7 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "refund_api.storage.engines.postgres": {"sqlalchemy", "psycopg", "refund_api.storage"},
     "refund_api.storage.engines.postgres_connection": {"psycopg", "refund_api.ports"},
     "refund_api.storage.engines.postgres_url": {"sqlalchemy", "psycopg"},
-    "refund_api.settings": {"refund_api.signing", "refund_api.storage.engines.table"},
+    "refund_api.settings": {"refund_api.domain", "refund_api.signing", "refund_api.storage.engines.table"},
     "refund_api.ports": {"refund_api.domain"},
     "refund_api.domain": set(),
     "schemas": {"marshmallow", "xml_contracts", "schemas"},

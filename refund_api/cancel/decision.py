@@ -47,13 +47,15 @@ Decision = Recorded | Repeated | Refused | NonceTaken
 class Asked:
     """A cancellation whose signature holds, with what the ledger keeps of the request.
 
-    `now` (aware, UTC) is the one time that every rule is judged by. `nonce` is None for a signature that needs none.
+    `now` (aware, UTC) is the one time that every rule is judged by. The train must leave more than `notice_days` later.
+    `nonce` is None for a signature that needs none.
     """
 
     cancellation: Cancellation
     nonce: Nonce | None
     kid: str
     now: datetime
+    notice_days: int
     source: str
     request_id: str
 
@@ -103,7 +105,7 @@ def judge_and_record(ledger: Ledger, asked: Asked) -> Recorded | Repeated | Refu
     if earlier is not None:
         return Repeated(earlier)
     paid, refunded = ledger.paid(order.order_number), ledger.refunded(order.order_number)
-    refusal = judge(order, paid, refunded, cancellation, asked.now)
+    refusal = judge(order, paid, refunded, cancellation, asked.now, asked.notice_days)
     if refusal is not None:
         return Refused(refusal)
     refund = Refund(

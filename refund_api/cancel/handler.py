@@ -17,6 +17,7 @@ from xml_contracts.refund import ApiResult, TicketRefundRequest
 
 from .. import events, words
 from ..context import RequestContext
+from ..domain import NOTICE_DAYS
 from ..events import Outcome
 from ..parts import Parts
 from ..ports import UnitOfWork
@@ -36,16 +37,22 @@ class Code(IntEnum):
 
 def make_cancel_order(parts: Parts) -> CancelOrder:
     """The handler on the ledger of these parts."""
-    return CancelOrder(parts.unit_of_work, parts.verifier, parts.settings.legacy_nonce_enforced)
+    return CancelOrder(
+        parts.unit_of_work, parts.verifier, parts.settings.legacy_nonce_enforced, parts.settings.notice_days
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
-    """The handler. `enforce_nonce` False lets a nonce pass that was used for another request, and tells of it."""
+    """The handler. The train must leave more than `notice_days` after today.
+
+    `enforce_nonce` False lets a nonce pass that was used for another request, and tells of it.
+    """
 
     unit_of_work: UnitOfWork
     verifier: Verifier
     enforce_nonce: bool = True
+    notice_days: int = NOTICE_DAYS
 
     def __call__(self, reading: Reading[TicketRefundRequest], context: RequestContext) -> Outcome:
         """Judge and, when nothing speaks against it, refund. LedgerUnavailable: nothing is promised."""
@@ -63,13 +70,15 @@ class CancelOrder:
             nonce=verified.nonce,
             kid=verified.kid,
             now=context.received_at,
+            notice_days=self.notice_days,
             source=context.source,
             request_id=context.request_id,
         )
-        return _outcome(decide(self.unit_of_work, asked, enforce_nonce=self.enforce_nonce), request, verified)
+        decided = decide(self.unit_of_work, asked, enforce_nonce=self.enforce_nonce)
+        return _outcome(decided, request, verified, self.notice_days)
 
 
-def _outcome(decided: Decided, request: TicketRefundRequest, verified: Verified) -> Outcome:
+def _outcome(decided: Decided, request: TicketRefundRequest, verified: Verified, notice_days: int) -> Outcome:
     """Domain words into the answer and the event; a decision without a translation fails the type check."""
     facts: dict[str, Any] = {
         "order_number": request.order_number or "",
@@ -84,7 +93,7 @@ def _outcome(decided: Decided, request: TicketRefundRequest, verified: Verified)
         case Repeated(refund_id):
             return Outcome(_cancelled(refund_id), events.RefundRepeated(refund_id=refund_id, **facts))
         case Refused(refusal):
-            result = ApiResult(refusal.value, words.refused(refusal))
+            result = ApiResult(refusal.value, words.refused(refusal, notice_days=notice_days))
             return Outcome(result, events.Refused(code=refusal.value, **facts))
         case NonceTaken():
             return _rejected(request, Cause.NONCE_TAKEN, None)

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from xml_contracts.refund import Terminal
 
-from ..domain import BOOKED, CHINA, NOTICE
+from ..domain import BOOKED, CHINA
 from ..storage import schema
 from ..storage.shop.importing import ImportedOrders
 from ..storage.shop.order_view import read_order
@@ -98,7 +98,7 @@ def demo_keys(path: Path) -> str:
 
 def _cancellable(engine: Engine, found: ImportedOrders) -> Iterator[tuple[str, list[str]]]:
     """(order number, passenger ids) of orders that nobody has cancelled yet and that may still be."""
-    first_day = datetime.now(CHINA).date() + NOTICE + MARGIN
+    first_day = datetime.now(CHINA).date() + timedelta(days=settings().notice_days) + MARGIN
     for imported in found:
         if imported.order.train_date > first_day:
             view = read_order(engine, imported.order.order_number)

@@ -70,12 +70,13 @@ def test_every_setting_of_the_ledger_reaches_the_handler(tmp_path: Path) -> None
             "REFUND_API_LEGACY_NONCE": "observe",
             "REFUND_API_TOLERANCE_SECONDS": "77",
             "REFUND_API_THREADS": "3",
+            "REFUND_API_NOTICE_DAYS": "45",
         }
     )
     parts = make_parts(CANCEL, settings, unit_of_work := make_unit_of_work(settings))
     handler = CANCEL.make_handler(parts)
     assert isinstance(handler, CancelOrder)
-    assert (handler.verifier.schemes, handler.enforce_nonce) == ({"v2"}, False)
+    assert (handler.verifier.schemes, handler.enforce_nonce, handler.notice_days) == ({"v2"}, False, 45)
     assert handler.verifier.tolerance == timedelta(seconds=77)
     assert handler.unit_of_work is unit_of_work
     assert unit_of_work._budget == Budget()

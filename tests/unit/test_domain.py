@@ -17,7 +17,7 @@ BOTH = Cancellation("CTT1", frozenset({ALICE, BOB}), None)
 
 
 def test_a_booked_order_far_ahead_may_be_cancelled() -> None:
-    assert judge(ORDER, PAID, set(), BOTH, NOW) is None
+    assert judge(ORDER, PAID, set(), BOTH, NOW, 30) is None
 
 
 @pytest.mark.parametrize(
@@ -25,13 +25,13 @@ def test_a_booked_order_far_ahead_may_be_cancelled() -> None:
     [
         # The train goes on 25 December in China; day 31 before it is 24 November there, which begins at 16:00 UTC.
         (datetime(2026, 11, 24, 15, 59, 59, tzinfo=UTC), None),
-        (datetime(2026, 11, 24, 16, 0, 0, tzinfo=UTC), Refusal.DEPARTS_WITHIN_30_DAYS),
-        (datetime(2026, 11, 24, 16, 0, 1, tzinfo=UTC), Refusal.DEPARTS_WITHIN_30_DAYS),
-        (datetime(2027, 1, 1, tzinfo=UTC), Refusal.DEPARTS_WITHIN_30_DAYS),
+        (datetime(2026, 11, 24, 16, 0, 0, tzinfo=UTC), Refusal.DEPARTS_TOO_SOON),
+        (datetime(2026, 11, 24, 16, 0, 1, tzinfo=UTC), Refusal.DEPARTS_TOO_SOON),
+        (datetime(2027, 1, 1, tzinfo=UTC), Refusal.DEPARTS_TOO_SOON),
     ],
 )
 def test_the_30_days_are_counted_in_dates_of_china(now: datetime, refusal: Refusal | None) -> None:
-    assert judge(ORDER, PAID, set(), BOTH, now) is refusal
+    assert judge(ORDER, PAID, set(), BOTH, now, 30) is refusal
 
 
 @pytest.mark.parametrize(
@@ -40,14 +40,14 @@ def test_the_30_days_are_counted_in_dates_of_china(now: datetime, refusal: Refus
         ({ALICE, STRANGER}, {ALICE}, "ticketed", NOW.date(), Refusal.PASSENGER_NOT_IN_ORDER),
         ({ALICE, BOB}, {ALICE}, "ticketed", NOW.date(), Refusal.ALREADY_CANCELLED),
         ({BOB}, {ALICE}, "ticketed", NOW.date(), Refusal.ORDER_NOT_CANCELLABLE),
-        ({BOB}, {ALICE}, "booked", NOW.date(), Refusal.DEPARTS_WITHIN_30_DAYS),
+        ({BOB}, {ALICE}, "booked", NOW.date(), Refusal.DEPARTS_TOO_SOON),
     ],
 )
 def test_the_questions_are_asked_in_the_order_of_the_contract(
     wanted: set[str], refunded: set[str], state: str, train_date: date, refusal: Refusal
 ) -> None:
     order = replace(ORDER, state=state, train_date=train_date)
-    assert judge(order, PAID, refunded, Cancellation("CTT1", frozenset(wanted), None), NOW) is refusal
+    assert judge(order, PAID, refunded, Cancellation("CTT1", frozenset(wanted), None), NOW, 30) is refusal
 
 
 def test_the_set_hash_depends_on_the_set_alone() -> None:
@@ -60,7 +60,7 @@ def test_the_set_hash_is_the_same_in_every_process() -> None:
 
 
 def test_a_leap_day_and_the_last_year_of_the_calendar_do_not_break_the_rule() -> None:
-    assert judge(replace(ORDER, train_date=date(9999, 12, 31)), PAID, set(), BOTH, NOW) is None
+    assert judge(replace(ORDER, train_date=date(9999, 12, 31)), PAID, set(), BOTH, NOW, 30) is None
     on_leap_day = datetime(2028, 2, 29, 12, tzinfo=UTC)
     order = replace(ORDER, train_date=on_leap_day.date() + timedelta(days=31))
-    assert judge(order, PAID, set(), BOTH, on_leap_day) is None
+    assert judge(order, PAID, set(), BOTH, on_leap_day, 30) is None

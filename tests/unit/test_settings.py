@@ -41,6 +41,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         explain=False,
         log_level="INFO",
         threads=4,
+        notice_days=30,
     )
 
 
@@ -49,6 +50,7 @@ def test_every_setting_is_read() -> None:
         "REFUND_API_DATABASE_URL": "postgresql://refund@db/refunds",
         "REFUND_API_KEYS": ring(),
         "REFUND_API_TOLERANCE_SECONDS": "86400",
+        "REFUND_API_NOTICE_DAYS": "45",
         "REFUND_API_LEGACY_SIGN": "off",
         "REFUND_API_LEGACY_NONCE": "observe",
         "REFUND_API_EXPLAIN": "1",
@@ -56,7 +58,7 @@ def test_every_setting_is_read() -> None:
         "REFUND_API_THREADS": "8",
     }
     assert Settings.from_environ(environ) == Settings(
-        "postgresql://refund@db/refunds", ring(), 86400, False, False, True, "DEBUG", 8
+        "postgresql://refund@db/refunds", ring(), 86400, False, False, True, "DEBUG", 8, notice_days=45
     )
 
 

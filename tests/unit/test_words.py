@@ -47,7 +47,7 @@ def test_every_reason_that_a_codec_or_a_rule_can_give_has_a_sentence() -> None:
 
 
 def test_every_refusal_has_a_message_of_its_own() -> None:
-    assert len({words.refused(refusal) for refusal in Refusal}) == len(Refusal)
+    assert len({words.refused(refusal, notice_days=30) for refusal in Refusal}) == len(Refusal)
 
 
 def test_problems_are_told_one_after_the_other() -> None:

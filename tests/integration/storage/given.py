@@ -52,6 +52,7 @@ def asked(passengers: Iterable[str] = (ALICE,), order_number: str = ORDER, *, no
         nonce=nonce,
         kid="legacy",
         now=NOW,
+        notice_days=30,
         source="192.0.2.7",
         request_id="request-1",
     )

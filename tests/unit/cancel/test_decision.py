@@ -22,6 +22,7 @@ ASKED = Asked(
     nonce=Nonce("n" * 64, "f" * 64, NOW + timedelta(minutes=6)),
     kid="web",
     now=NOW,
+    notice_days=30,
     source="192.0.2.7",
     request_id="request-1",
 )

@@ -255,3 +255,11 @@ def test_whatever_could_not_be_read_is_invalid_even_where_the_model_survived(
 ) -> None:
     assert handler(unit_of_work)(reading, CONTEXT).result == ApiResult(1001, message, None)
     assert unit_of_work.ledger == ledger_with_order()
+
+
+def test_the_message_of_a_train_that_leaves_too_soon_is_made_from_the_rule(unit_of_work: FakeUnitOfWork) -> None:
+    lenient = replace(handler(unit_of_work), notice_days=10)
+    strict = replace(handler(unit_of_work), notice_days=31)
+    assert strict(Reading(signed()), CONTEXT).result == ApiResult(2003, "Departs within 31 days", None)
+    unit_of_work.ledger.orders[ORDER] = replace(unit_of_work.ledger.orders[ORDER], train_date=FAR_DAY - timedelta(20))
+    assert lenient(Reading(signed()), CONTEXT).result.code == 1
