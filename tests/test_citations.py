@@ -202,3 +202,17 @@ def test_a_planted_fault_is_seen_once(path: str, text: str) -> None:
 )
 def test_a_sound_reference_is_no_fault(path: str, text: str) -> None:
     assert faults(path, text, SMALL) == []
+
+
+def test_every_path_that_the_pages_for_contributors_name_exists() -> None:
+    for page in ("docs/changing.md", "CONTRIBUTING.md", "README.md"):
+        text = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+        named = re.findall(
+            r"`((?:refund_api|schemas|xml_contracts|tests|docs|benchmarks)/[\w./-]*|\w+\.(?:py|cfg|toml))`", text
+        )
+        assert [path for path in named if not _exists(path)] == [], page
+
+
+def _exists(path: str) -> bool:
+    """From the root; or a file that the text names without its folder, which it named before."""
+    return (ROOT / path).exists() or ("/" not in path and any(file.name == path for file in ROOT.rglob("*.py")))

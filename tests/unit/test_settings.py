@@ -233,6 +233,15 @@ def test_the_example_file_names_every_setting_and_no_other() -> None:
     assert {name.removeprefix("REFUND_API_").removesuffix("_FILE") for name in names} == set(_READERS)
 
 
+def test_the_readme_has_a_row_for_every_setting_with_its_default() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("| `REFUND_API_…` | default | |")[2].partition("\n\n")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", table, re.MULTILINE))
+    assert rows.keys() == _READERS.keys()
+    defaults = {name: default.strip("`") for name, default in rows.items() if default != "none"}
+    assert Settings.from_environ({f"REFUND_API_{name}": default for name, default in defaults.items()}) == Settings()
+
+
 def test_serving_keeps_the_former_settings_when_new_ones_cannot_be_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
