@@ -13,12 +13,12 @@ from flask.cli import AppGroup
 from sqlalchemy import Engine
 
 from ..domain import BOOKED, CHINA
-from ..storage.shop.importing import ImportedOrders, ImportResult, Problem, import_orders, read_import
+from ..storage.shop.importing import BadLine, ImportedOrders, ImportResult, import_orders, read_import
 from ..storage.shop.order_view import OrderView, RefundView, read_order
 from .demo import DEFAULT_COUNT, demo_orders
 from .session import TROUBLE, open_engine, plain, reason, utf8
 
-SHOWN_PROBLEMS = 20
+SHOWN_LINES = 20
 
 orders_commands = AppGroup("orders", help="Bring orders in, look at one.")
 
@@ -39,10 +39,10 @@ def demo(seed: int, count: int) -> None:
     They depart 5 to 90 days from today. The same seed and day make the same orders; harmless to repeat.
     """
     with open_engine() as engine:
-        found, result = import_demo_orders(engine, seed, count)
-    there = result.unchanged + len(result.conflicts)
-    click.echo(f"{result.created} demo orders made, {there} were there before.")
-    example = max(found, key=lambda imported: (imported.order.state == BOOKED, imported.order.train_date))
+        imported, result = import_demo_orders(engine, seed, count)
+    kept = result.unchanged + len(result.conflicts)
+    click.echo(f"{result.created} demo orders made, {kept} were there before.")
+    example = max(imported, key=lambda line: (line.order.state == BOOKED, line.order.train_date))
     click.echo(f"One of them: {example.order.order_number}, departs on {example.order.train_date}")
 
 
@@ -56,24 +56,24 @@ def import_file(context: click.Context, file: BinaryIO, as_json: bool) -> None:
     FILE has JSON Lines; - is standard input. Nothing is written unless every line is good.
     Exit status 1 on bad lines and on conflicts.
     """
-    found, problems = read_import(file)
-    if not found and not problems:
+    orders, bad_lines = read_import(file)
+    if not orders and not bad_lines:
         raise click.ClickException("There is no order in the file; was it written to its end?")
     result = ImportResult()
-    if not problems:
+    if not bad_lines:
         with open_engine() as engine:
-            result = _import_with_progress(engine, found)
-    click.echo(_import_json(result, problems) if as_json else _import_text(result, problems))
-    context.exit(1 if problems or result.conflicts else 0)
+            result = _import_with_progress(engine, orders)
+    click.echo(_import_json(result, bad_lines) if as_json else _import_text(result, bad_lines))
+    context.exit(1 if bad_lines or result.conflicts else 0)
 
 
-def _import_with_progress(engine: Engine, found: ImportedOrders) -> ImportResult:
-    with click.progressbar(length=len(found), label="Importing", file=sys.stderr, hidden=not _on_terminal()) as bar:
+def _import_with_progress(engine: Engine, orders: ImportedOrders) -> ImportResult:
+    with click.progressbar(length=len(orders), label="Importing", file=sys.stderr, hidden=not _on_terminal()) as bar:
         try:
-            return import_orders(engine, found, lambda done: bar.update(done - bar.pos))
+            return import_orders(engine, orders, lambda done: bar.update(done - bar.pos))
         except (*TROUBLE, ValueError) as error:  # ValueError: the file is not what it was when it was checked
             raise click.ClickException(
-                f"{bar.pos} of {len(found)} orders are imported, then: {reason(error)}\n"
+                f"{bar.pos} of {len(orders)} orders are imported, then: {reason(error)}\n"
                 "When that is mended, import the file again: it goes on from there."
             ) from None
 
@@ -82,15 +82,15 @@ def _on_terminal() -> bool:
     return sys.stderr.isatty()
 
 
-def _import_json(result: ImportResult, problems: list[Problem]) -> str:
-    return json.dumps(asdict(result) | {"bad_lines": [asdict(problem) for problem in problems]})
+def _import_json(result: ImportResult, bad_lines: list[BadLine]) -> str:
+    return json.dumps(asdict(result) | {"bad_lines": [asdict(bad_line) for bad_line in bad_lines]})
 
 
-def _import_text(result: ImportResult, problems: list[Problem]) -> str:
-    if problems:
-        lines = [f"line {problem.line}: {problem.reason}" for problem in problems]
+def _import_text(result: ImportResult, bad_lines: list[BadLine]) -> str:
+    if bad_lines:
+        lines = [f"line {bad_line.line}: {bad_line.reason}" for bad_line in bad_lines]
         return "\n".join(
-            [*_first(lines), f"Nothing was imported. Bad lines: {len(problems)}; correct them and import again."]
+            [*_first(lines), f"Nothing was imported. Bad lines: {len(bad_lines)}; correct them and import again."]
         )
     lines = [f"line {c.line}: {c.order_number} left as it is: {c.reason}" for c in result.conflicts]
     counts = f"{result.created} new, {result.updated} changed, {result.unchanged} unchanged, {len(lines)} conflicts"
@@ -98,8 +98,8 @@ def _import_text(result: ImportResult, problems: list[Problem]) -> str:
 
 
 def _first(lines: list[str]) -> list[str]:
-    more = len(lines) - SHOWN_PROBLEMS
-    return [*lines[:SHOWN_PROBLEMS], *([f"… and {more} more; --json lists all"] if more > 0 else [])]
+    more = len(lines) - SHOWN_LINES
+    return [*lines[:SHOWN_LINES], *([f"… and {more} more; --json lists all"] if more > 0 else [])]
 
 
 @orders_commands.command()

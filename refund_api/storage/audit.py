@@ -1,6 +1,7 @@
-"""The audit: seven sums that come out at zero while the ledger is right.
+"""The audit: seven counts of violations, which are all zero while the ledger is right.
 
-It repeats what keys and constraints promise, on purpose: they may be gone from a restored backup or a merged shard.
+Some rules repeat what keys and constraints of the tables promise. That is on purpose: a restored backup or a merged
+shard may have lost them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _COUNTS = text("SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM refu
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row of the audit: `violations` selects the key of every violation, order_number first."""
+    """One rule of the audit. `violations` is a query that selects the key of every violation, order_number first."""
 
     id: str
     meaning: str
@@ -105,7 +106,7 @@ RULES = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How often a rule is broken; `samples` are keys, (order number, id of passenger or refund), a few at most."""
+    """How often a rule is broken; `samples` has at most SAMPLES keys: (order number, id of a passenger or refund)."""
 
     id: str
     meaning: str
@@ -115,7 +116,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was looked at, and one finding a rule."""
+    """How many orders and refunds were looked at, and one finding for each rule."""
 
     orders: int
     refunds: int
@@ -128,7 +129,10 @@ class Report:
 
 
 def audit(url: str) -> Report:
-    """Look at one moment of the database, beside whoever writes to it. ValueError: the URL. SQLAlchemyError."""
+    """Audit one consistent moment of the database, while others may go on writing to it.
+
+    ValueError: the URL cannot be used, or there is no database. SQLAlchemyError: the database cannot be read.
+    """
     engine = make_engine(url, threads=1)
     try:
         with kind_of(engine).snapshot(engine) as connection:

@@ -8,7 +8,7 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Seconds: for a lock, for a statement, and for the whole, with every repetition and the COMMIT."""
+    """Seconds that a transaction may take: for one lock, for one statement, and for all attempts with COMMIT."""
 
     lock: float = 3.0
     statement: float = 5.0
@@ -16,7 +16,7 @@ class Budget:
 
 
 DEFAULT_BUDGET = Budget()
-"""A request of a client has this."""
+"""The budget of a client's request."""
 
 
 class Verdict(Enum):

@@ -1,4 +1,4 @@
-"""What is wrong with a database: a sentence for each thing that keeps the service from working on it."""
+"""Finds what keeps the service from working on a database, and says each problem in a sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .tables import metadata, orders, passenger, refund, refund_item, refund_out
 from .transaction import run_reading
 
 _CHECKING = Budget(lock=1, statement=2, whole=2)
-# What a cancellation does; imports and purges may be somebody else's right.
+# What a cancellation needs. Imports and purges may run as another user, with rights of its own.
 _PRIVILEGES: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (orders, ("SELECT", "UPDATE")),
     (passenger, ("SELECT",)),
@@ -27,7 +27,7 @@ _PRIVILEGES: tuple[tuple[Table, tuple[str, ...]], ...] = (
 
 
 def check(engine: Engine) -> list[str]:
-    """What keeps the service from working on this database, a sentence each; empty when nothing does."""
+    """What keeps the service from working on this database, a sentence for each problem; empty when nothing does."""
     try:
         return run_reading(engine, _problems, _CHECKING)
     except LedgerUnavailable as error:
@@ -55,7 +55,10 @@ def _missing_privileges(connection: Connection) -> Iterator[str]:
 
 
 def _misfits(connection: Connection) -> Iterator[str]:
-    """What this code needs and does not find, or would have to write and does not know."""
+    """How the tables differ from what this code needs.
+
+    A table or a column that it needs is missing, or a column must be written that it does not know.
+    """
     existing = {table: columns for (_, table), columns in inspect(connection).get_multi_columns().items()}
     for name, table in sorted(metadata.tables.items()):
         if name not in existing:

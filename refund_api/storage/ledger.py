@@ -1,6 +1,6 @@
 """The ledger in SQL, on one connection inside one transaction.
 
-The statements are built once; what a request adds is parameters.
+The statements are built once, at import; a request only adds parameters.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SET_STATE = (
 
 
 class SqlLedger:
-    """ports.Ledger on a connection whose transaction somebody else ends."""
+    """ports.Ledger on a connection. The caller begins and ends the transaction."""
 
     def __init__(self, connection: Connection, clock: Clock = utc_now) -> None:
         self._connection = connection

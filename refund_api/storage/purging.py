@@ -1,4 +1,4 @@
-"""Nonces that have expired leave, a batch a transaction, so that no request waits long."""
+"""Deletes expired nonces. Each batch has a transaction of its own, so that no request waits long for a lock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PURGE = delete(request_nonce).where(request_nonce.c.nonce.in_(_EXPIRED))
 
 
 def purge_nonces(engine: Engine, now: datetime, batch: int = 1000) -> int:
-    """How many rows were deleted: all that expired before `now`. LedgerUnavailable."""
+    """Delete all nonces that expired before `now` (aware); how many there were. LedgerUnavailable."""
 
     def purge(connection: Connection) -> int:
         return connection.execute(_PURGE, {"now": now, "batch": batch}).rowcount

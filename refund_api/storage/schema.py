@@ -40,7 +40,7 @@ def head() -> str:
 
 
 def upgrade(engine: Engine) -> str | None:
-    """Bring the schema to head(), in one transaction; the revision it was at before. LedgerUnavailable."""
+    """Bring the schema to head(), in one transaction; returns the revision before. LedgerUnavailable."""
     kind_of(engine).make_database(engine)
     before = current(engine)
     if suffices(before):
@@ -48,13 +48,13 @@ def upgrade(engine: Engine) -> str | None:
     try:
         run_writing(engine, lambda connection: command.upgrade(alembic_config(connection), "head"), _UPGRADING)
     except (DBAPIError, CommandError):
-        if not suffices(current(engine)):  # else another upgrade was faster, and its tables were in the way of ours
+        if not suffices(current(engine)):  # otherwise another upgrade ran at the same time and was faster
             raise
     return before
 
 
 def suffices(revision: str | None) -> bool:
-    """Whether this code runs on the revision: on its own, or on a newer one.
+    """Whether this code runs on the revision: on head(), or on a newer one.
 
     Migrations expand first and contract later: what older code needs is taken away when none of it runs any more.
     """
@@ -67,8 +67,8 @@ def current(engine: Engine) -> str | None:
 
 
 def revision_of(connection: Connection) -> str | None:
-    """The same, asked inside a transaction."""
+    """`current`, for a caller who is inside a transaction already."""
     try:
         return MigrationContext.configure(connection).get_current_revision()
-    except CommandError as error:  # more than one
+    except CommandError as error:  # the database has more than one revision
         raise LedgerUnavailable(f"the schema has no one revision: {error}") from error

@@ -1,7 +1,7 @@
 """The tables of the ledger.
 
-Every key starts with `order_number`, so that one order lives on one shard. `request_nonce` alone
-does not: it must catch the same nonce on another order.
+Every key starts with `order_number`, so that all rows of an order are on one shard. Only the key of `request_nonce`
+does not: the table must catch a nonce that was used for another order.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class UtcTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a time without a zone")
-        # An engine that keeps no zone keeps the digits alone: of one zone, so that they sort as time does.
+        # An engine without time zones stores the digits alone. All of them are UTC, so they sort as the times do.
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -60,7 +60,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 def exact(length: int) -> String:
-    """Text compared byte for byte, by the collation that an engine needs for that."""
+    """A text column that is compared byte for byte, with the collation that an engine needs for that."""
     column_type = String(length)
     for row in ENGINES:
         if row.exact_collation is not None:
@@ -138,7 +138,7 @@ refund_outbox = Table(
     ForeignKeyConstraint(["order_number", "refund_id"], ["refund.order_number", "refund.refund_id"]),
     CheckConstraint("state IN ('new', 'sent', 'failed')", name="state"),
     CheckConstraint("attempts >= 0", name="attempts"),
-    Index(None, "state", "next_try_at"),  # what is due, for the relay
+    Index(None, "state", "next_try_at"),  # the relay looks for what is due
 )
 
 request_nonce = Table(
@@ -149,5 +149,5 @@ request_nonce = Table(
     Column("order_number", exact(64), nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     PrimaryKeyConstraint("nonce"),
-    Index(None, "expires_at"),  # what has expired, for the purge
+    Index(None, "expires_at"),  # the purge looks for what has expired
 )

@@ -1,4 +1,4 @@
-"""Transactions: run a piece of work in one, and again until it ends or its time is over.
+"""Runs a piece of work in a transaction, and again in a new one until it succeeds or its time is over.
 
 Two requests may want the same rows, a server may restart, a connection may break. Most such errors are gone when the
 whole transaction is run again, so it is, with a pause that grows and is drawn at random, lest two rivals meet again.
@@ -36,20 +36,23 @@ _log = logging.getLogger(__name__)
 
 
 def run_writing(engine: Engine, work: Callable[[Connection], T], budget: Budget = DEFAULT_BUDGET) -> T:
-    """What `work` returned, once committed. LedgerUnavailable: nothing is promised."""
+    """Run `work` in a transaction that may write; returns what it returned, once that is committed.
+
+    LedgerUnavailable: nothing is promised. When the connection broke in COMMIT, the work may even have been recorded.
+    """
     kind = kind_of(engine)
     return _repeat(kind.writing, kind.verdict, engine, work, budget)
 
 
 def run_reading(engine: Engine, work: Callable[[Connection], T], budget: Budget = DEFAULT_BUDGET) -> T:
-    """What `work` returned; it waits for no writer, and a write in it fails. LedgerUnavailable."""
+    """Run `work` in a transaction that waits for no writer, and in which a write fails. LedgerUnavailable."""
     kind = kind_of(engine)
     return _repeat(kind.reading, kind.verdict, engine, work, budget)
 
 
 def _repeat(
     transaction: Callable[[Engine, Budget, float], AbstractContextManager[Connection]],
-    judge: Callable[[DBAPIError], Verdict],
+    verdict_on: Callable[[DBAPIError], Verdict],
     engine: Engine,
     work: Callable[[Connection], T],
     budget: Budget,
@@ -64,7 +67,7 @@ def _repeat(
         except PoolTimeout as error:
             raise LedgerUnavailable("no connection is free") from error
         except DBAPIError as error:
-            verdict = judge(error)
+            verdict = verdict_on(error)
             if verdict is Verdict.FAULT:
                 raise
             pause = _pause(attempt)
@@ -75,7 +78,7 @@ def _repeat(
 
 
 def _pause(attempt: int) -> float:
-    """Seconds: anything from 0 to 5 ms after the first attempt, doubled each time, half a second at most."""
+    """Seconds, at random: from 0 to 5 ms after the first attempt. The upper end doubles each time, to 0.5 s at most."""
     return random.uniform(0, min(0.5, 0.0025 * 2 ** min(attempt, 10)))
 
 

@@ -1,1 +1,1 @@
-"""The database engines: base.py says what one must offer, table.py which there are, a module each has the rest."""
+"""The database engines. base.py says what an engine must offer, table.py lists them, and each has a module."""

@@ -17,11 +17,11 @@ from sqlalchemy.exc import DBAPIError
 from ..budget import Budget, Verdict
 
 WAYS_OUT = "restore it; only where there never was a ledger, make one with `flask --app app db upgrade`"
-"""What an operator can do about a ledger that is not there."""
+"""What an operator can do when the ledger is missing."""
 
 
 class EngineKind(Protocol):
-    """The functions of an engine's module. A `url` is what the operator wrote; `end` is a time.monotonic()."""
+    """The functions of an engine's module. `url` is as the operator wrote it; `end` is a time.monotonic()."""
 
     NO_LEDGER: str
     """What `db check` says of a database without the tables, before the ways out."""
@@ -30,10 +30,10 @@ class EngineKind(Protocol):
         """An engine with a connection for each thread; opens nothing. ValueError: what is wrong with the URL."""
 
     def directory_to_make(self, url: str) -> Path | None:
-        """The directory that must exist before the first upgrade; None: the database is somebody else's to make."""
+        """The directory that must exist before the first upgrade; None where the database is on a server."""
 
     def make_database(self, engine: Engine) -> None:
-        """Before an upgrade: a new, empty database where there is none, if it is ours to make. LedgerUnavailable."""
+        """Before an upgrade: make an empty database file if it is missing; on a server, nothing. LedgerUnavailable."""
 
     def writing(self, engine: Engine, budget: Budget, end: float) -> AbstractContextManager[Connection]:
         """One writing transaction, committed when the block ends. LedgerUnavailable, DBAPIError, TimeoutError."""

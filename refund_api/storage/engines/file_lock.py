@@ -1,4 +1,4 @@
-"""A lock that processes and threads have in turn, beside a SQLite file (docs/adr/0009).
+"""A lock beside a SQLite file that processes and threads get in the order they came (docs/adr/0009).
 
 SQLite's own busy handler lets writers starve; the kernel queues whoever waits in flock(). But flock() knows no timeout.
 So a caller that does not get the lock at once lets a helper thread wait in flock(), and waits for the helper no longer
@@ -51,7 +51,7 @@ class FileLock:
 
     @contextmanager
     def held(self, seconds: float) -> Iterator[None]:
-        """Alone. LedgerUnavailable: not within `seconds`, or the lock file cannot be used."""
+        """Hold the lock inside the block. LedgerUnavailable: not free within `seconds`, or the file cannot be used."""
         try:
             file = self._acquire(seconds)
         except (OSError, RuntimeError) as error:  # RuntimeError: no thread can be started
@@ -62,7 +62,7 @@ class FileLock:
             _release(file)
 
     def probe(self) -> None:
-        """OSError: the lock file cannot be used."""
+        """Open the lock file and close it again. OSError: it cannot be used."""
         os.close(self._open())
 
     def _acquire(self, seconds: float) -> int:
@@ -77,19 +77,22 @@ class FileLock:
         return file
 
     def _open(self) -> int:
-        """As SQLite does with its journal: whoever may write the database may use it, whoever made it, root too."""
+        """The lock file, open. A new one gets owner and rights of the database file, as a journal of SQLite does.
+
+        So whoever may write the database may use the lock, even if root was the first to need it.
+        """
         try:
             return os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             database = self._database.stat()
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with suppress(OSError):  # not root, and not of that group
+        with suppress(OSError):  # a user who is not root and not in that group may not give the file away
             os.fchown(file, database.st_uid if os.geteuid() == 0 else -1, database.st_gid)
         os.fchmod(file, database.st_mode & 0o666)
         return file
 
     def _adopt_or_start(self, file: int) -> _Helper:
-        """A parked helper, which needs no other file, or a new one at the end of the queue."""
+        """A parked helper, which has an open file already, or a new helper at the end of the queue."""
         with self._mutex:
             if self._parked:
                 os.close(file)
@@ -103,7 +106,7 @@ class FileLock:
         return helper
 
     def _stand_in_queue(self, helper: _Helper) -> None:
-        """What the thread of a helper does."""
+        """The thread of a helper: wait in flock(); give the lock back when nobody waits for this helper any more."""
         try:
             fcntl.flock(helper.file, fcntl.LOCK_EX)
         except OSError as error:
@@ -128,19 +131,19 @@ class FileLock:
 
 def _release(file: int) -> None:
     with suppress(OSError):
-        fcntl.flock(file, fcntl.LOCK_UN)  # closing alone leaves it to a child that was forked meanwhile
+        fcntl.flock(file, fcntl.LOCK_UN)  # closing is not enough: a child forked meanwhile has the file open too
     os.close(file)
 
 
 def lock_path(database: Path) -> Path:
-    """Where the lock of a database is."""
+    """The path of the lock file of a database."""
     return database.with_name(f"{database.name}.lock")
 
 
 @cache
 def lock_of(database: Path) -> FileLock:
-    """The process's one lock of a database, by its absolute path."""
+    """The lock of a database, of which this process has only one. `database` is an absolute path."""
     return FileLock(database)
 
 
-os.register_at_fork(after_in_child=lock_of.cache_clear)  # its helpers stayed behind
+os.register_at_fork(after_in_child=lock_of.cache_clear)  # the threads of its helpers stayed in the parent

@@ -1,4 +1,4 @@
-"""PostgreSQL by psycopg: a transaction ends at its deadline, and no COMMIT with a warning counts.
+"""PostgreSQL, through psycopg. A transaction has ended at its deadline, and a COMMIT with a warning counts as failed.
 
 Imported only when a PostgreSQL URL is used: psycopg is an extra.
 """
@@ -56,13 +56,13 @@ def _set_all(settings: Mapping[str, str]) -> TextClause:
 
 _SET_UP = _set_all(_SETTINGS)
 _SET_UP_READING = _set_all(_SETTINGS | {"transaction_read_only": "'on'"})
-# A migration is waited for no longer than a cancellation would; the audit itself may take its time.
+# An audit waits for the lock of a migration no longer than a cancellation would, but may itself take long.
 _AUDIT_SETTINGS = f"SET LOCAL lock_timeout = '{DEFAULT_BUDGET.lock:g}s'; SET LOCAL statement_timeout = 0"
 _SERVER = text("""
     SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on',
         current_setting('server_encoding')
 """)
-# A network that swallows packets ends the connection; without these a read would wait for hours.
+# With the keepalives, a connection ends when the network swallows packets. Without them a read would wait for hours.
 _CONNECT_ARGS = {
     "application_name": "refund-api",
     "connect_timeout": "2",  # for each host; the shortest that libpq knows
@@ -72,12 +72,14 @@ _CONNECT_ARGS = {
     "tcp_user_timeout": "6000",
 }
 _FIXED_ARGS = {"client_encoding": "utf8"}
-_LIBPQ = 170000  # the first whose cancellation can be bounded; before it PQcancel blocks the whole process
+_OLDEST_LIBPQ = 170000  # an older one cancels with PQcancel, which blocks the whole process without an end
 
-# 40 transaction rollback, 08 and 57P connection lost; 25P03 25P04 too long; 23505: the other one was first.
-# 0A000: a migration changed the type of a column that a prepared statement gives.
+# By SQLSTATE, or the class it begins with. 40: rolled back, as in a deadlock. 08 and 57P: the connection is lost.
+# 25P03 and 25P04: the transaction took too long. 23505: another transaction inserted the same key first. 0A000: a
+# migration changed the type of a column while a prepared statement returns the old one.
 _AGAIN = ("40", "08", "57P", "25P03", "25P04", "23505", "0A000")
-# 25006 read only, 42P01 42703 42501: not migrated, or no right to. XX: a bug or a broken page of the server.
+# 25006: read only. 42P01 and 42703: a table or column is missing, so the schema is not migrated. 42501: the user
+# lacks a privilege. XX: the server has a bug or a broken page.
 _UNAVAILABLE = ("25006", "42P01", "42703", "42501", "XX")
 # libpq gives no SQLSTATE when connecting fails, so its English text is looked for. The refusals of a server with other
 # lc_messages are not recognised: they are retried as if the connection were lost.
@@ -85,8 +87,8 @@ _REFUSED = ("too many clients", "too many connections", "connection slots", "aut
 
 
 def engine_for(url: str, *, threads: int) -> Engine:
-    """An engine whose pool serves `threads` threads; a host list gets target_session_attrs=read-write."""
-    if psycopg.pq.version() < _LIBPQ:
+    """An engine whose pool serves `threads` threads. With several hosts, libpq looks for the one that takes writes."""
+    if psycopg.pq.version() < _OLDEST_LIBPQ:
         raise ValueError(f"libpq {psycopg.pq.version() // 10000} is too old: pip install 'psycopg[binary]>=3.2.3'")
     parsed = parse(url)
     defaults = dict(_CONNECT_ARGS)
@@ -96,7 +98,7 @@ def engine_for(url: str, *, threads: int) -> Engine:
         parsed,
         connect_args={name: value for name, value in defaults.items() if name not in parsed.query} | _FIXED_ARGS,
         isolation_level="READ COMMITTED",
-        use_native_hstore=False,  # not used; the first connection of a process need not look it up
+        use_native_hstore=False,  # saves the first connection of a process a look-up; hstore is not used
         pool_size=threads,
         max_overflow=0,
         pool_timeout=3,
@@ -112,7 +114,7 @@ def engine_for(url: str, *, threads: int) -> Engine:
 
 
 def _leave_out_the_row(context: ExceptionContext) -> None:
-    """Of an error for the log: DETAIL shows order numbers and passengers."""
+    """Cut an error down to its primary message: its DETAIL would show order numbers and passengers in the log."""
     error = context.original_exception
     if isinstance(error, psycopg.Error) and error.diag.message_primary and context.sqlalchemy_exception:
         for shown in (error, context.sqlalchemy_exception):
@@ -128,12 +130,12 @@ def make_database(engine: Engine) -> None:
 
 
 def writing(engine: Engine, budget: Budget, end: float) -> AbstractContextManager[Connection]:
-    """One transaction that has ended, either way, at `end` (time.monotonic)."""
+    """One transaction, which has ended in COMMIT or an error at `end` (time.monotonic)."""
     return _transaction(engine, budget, end, _SET_UP)
 
 
 def reading(engine: Engine, budget: Budget, end: float) -> AbstractContextManager[Connection]:
-    """The same, but read only: the server refuses every write in it (25006)."""
+    """Like writing(), but read only: the server refuses every write in it (SQLSTATE 25006)."""
     return _transaction(engine, budget, end, _SET_UP_READING)
 
 
@@ -142,31 +144,31 @@ def _transaction(engine: Engine, budget: Budget, end: float, set_up: TextClause)
     with _connect(engine, end) as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, BoundedConnection)
-        driver.bound(end, budget.whole / 16)
+        driver.end_by(end, budget.whole / 16)
         times = {"lock": _ms(budget.lock), "statement": _ms(budget.statement), "whole": _ms(budget.whole)}
         try:
             with connection.begin():
                 connection.execute(set_up, times)
                 yield connection
         except DBAPIError as error:
-            # A demoted primary: the next connection looks for the new one.
+            # This server became a standby. This connection is not used again: a new one looks for the new primary.
             driver.spent |= getattr(error.orig, "sqlstate", None) == "25006"
             raise
         finally:
-            driver.bound(math.inf)
+            driver.end_by(math.inf)
             if driver.spent:
                 connection.invalidate()
 
 
 def _connect(engine: Engine, end: float) -> Connection:
-    """One from the pool, or a new one, which must not take longer than there is time."""
+    """A connection from the pool, or a new one, which must be made by `end`."""
     with connecting_until(end):
         return engine.connect()
 
 
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
-    """A read-only transaction at REPEATABLE READ, with no end but a budget for locks. SQLAlchemyError."""
+    """A read-only transaction at REPEATABLE READ. It may last; only waits for locks are limited. SQLAlchemyError."""
     readers = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with readers.connect() as connection, connection.begin():
         connection.exec_driver_sql(_AUDIT_SETTINGS)
@@ -179,7 +181,7 @@ def insert_unless_exists(table: Table, key: str) -> Insert:
 
 
 def problems(connection: Connection) -> list[str]:
-    """A server that takes no writes, or a database that takes not every text."""
+    """Whether the server takes no writes, or the encoding of the database cannot hold every text."""
     read_only, encoding = connection.execute(_SERVER).one()
     sentences = ["the database is read only: a standby, or made so"] if read_only else []
     if encoding != "UTF8":
@@ -188,7 +190,7 @@ def problems(connection: Connection) -> list[str]:
 
 
 def missing_privileges(connection: Connection, needed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """By what the server says of its current user."""
+    """Those of `needed` that the server does not grant its current user."""
     # A grant on some columns is enough for FOR UPDATE, and may be for the others.
     granted = connection.execute(select(*(func.has_any_column_privilege(*pair) for pair in needed))).one()
     return [pair for pair, is_granted in zip(needed, granted, strict=True) if not is_granted]
@@ -199,7 +201,7 @@ def _ms(seconds: float) -> str:
 
 
 def verdict(error: DBAPIError) -> Verdict:
-    """By SQLSTATE; an error without one is the client's, who lost or never had the connection."""
+    """By SQLSTATE. An error without one comes from psycopg, which lost the connection or never got one."""
     state = getattr(error.orig, "sqlstate", None)
     operational = isinstance(error.orig, (psycopg.OperationalError, psycopg.InterfaceError))
     if state is None and operational:

@@ -3,7 +3,7 @@
 psycopg waits without an end while it connects, for a statement and for a COMMIT, and no setting of the server bounds
 all three (docs/adr/0007). So each of these waits is a loop here that looks at the clock.
 
-A transaction says when it must have ended (bound). Whatever runs then goes through these states:
+A transaction says when it must have ended (end_by). Whatever runs then goes through these states:
 - waiting for the answer, until `grace` seconds before the end;
 - cancelled (`spent`): a cancel request is sent, and the answer, mostly an error now, is waited for until the end;
 - closed: there was no answer at the end either. OperationalError.
@@ -37,7 +37,7 @@ _EVENTS = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN
 
 
 class _Thread(threading.local):
-    """What this thread connects for: the `end` (time.monotonic) of a transaction, or nothing that ends."""
+    """`end` (time.monotonic) is when a connection must be made that this thread opens; outside transactions, never."""
 
     end = math.inf
 
@@ -47,7 +47,7 @@ _thread = _Thread()
 
 @contextmanager
 def connecting_until(end: float) -> Iterator[None]:
-    """Connections that this thread makes meanwhile are made by `end` (time.monotonic), or given up."""
+    """Inside the block, this thread makes a connection by `end` (time.monotonic) or gives up: OperationalError."""
     _thread.end = end
     try:
         yield
@@ -56,7 +56,7 @@ def connecting_until(end: float) -> Iterator[None]:
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that cancels what still runs `grace` seconds before its end, and at the end gives up."""
+    """A connection that cancels a statement `grace` seconds before its end, and closes itself at the end."""
 
     deadline = math.inf
     grace = 0.5
@@ -65,24 +65,28 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     @classmethod
     def open(cls, *args: Any, **options: Any) -> Self:
-        """psycopg.connect; what is asked of the server before the transaction ends in time as well."""
+        """psycopg.connect. What SQLAlchemy asks the server before the transaction begins has the same end."""
         connection = cls.connect(*args, **options)
-        connection.bound(_thread.end)
+        connection.end_by(_thread.end)
         connection.add_notice_handler(connection.note)
         return connection
 
     @classmethod
     def _connect_gen(cls, *args: Any, **options: Any) -> Any:
-        """Of psycopg, woken every 0.1 s; else every address of every host had its own connect_timeout (ADR 0007)."""
+        """psycopg's generator that connects, with one end for all hosts.
+
+        psycopg alone gives each address of each host a connect_timeout of its own (ADR 0007). It resumes this generator
+        every 0.1 s, so the end is noticed in time.
+        """
         return _until(_thread.end, super()._connect_gen(*args, **options))
 
-    def bound(self, end: float, grace: float = grace) -> None:
-        """Have ended, either way, at `end` (time.monotonic)."""
+    def end_by(self, end: float, grace: float = grace) -> None:
+        """From now on, whatever runs here has ended at `end` (time.monotonic), with an answer or an error."""
         self.grace = grace
         self.deadline = end - grace
 
     def wait(self, gen: PQGen[T], *args: Any, **options: Any) -> T:
-        """psycopg's loop, with an end: 3.2, which we serve too, has no timeout."""
+        """psycopg's loop with a deadline. psycopg 3.2, which is supported too, has no timeout of its own."""
         if self.deadline == math.inf:
             return super().wait(gen, *args, **options)
         poll = select.poll()
@@ -100,7 +104,7 @@ class BoundedConnection(psycopg.Connection[Any]):
             return result
 
     def _patience(self) -> int:
-        """Milliseconds until the cancellation, or after it until the end."""
+        """Milliseconds to wait for the server: until the cancel request is due; once it is sent, until the end."""
         end = self.deadline + self.grace if self.spent else self.deadline
         return max(0, math.ceil((end - time.monotonic()) * 1000))
 
@@ -113,7 +117,10 @@ class BoundedConnection(psycopg.Connection[Any]):
             self.cancel_safe(timeout=self.grace / 2)
 
     def commit(self) -> None:
-        """LedgerUnavailable: done here, but on no standby (01000, "canceling wait for synchronous replication")."""
+        """Commit. LedgerUnavailable: the COMMIT was cancelled, or it is on this server and on no standby.
+
+        The second is a warning of the server (01000, "canceling wait for synchronous replication").
+        """
         if self.info.transaction_status == TransactionStatus.INERROR:
             raise psycopg.errors.InFailedSqlTransaction("an error was swallowed: COMMIT would roll back silently")
         self._warned = None
@@ -122,13 +129,13 @@ class BoundedConnection(psycopg.Connection[Any]):
             raise LedgerUnavailable(f"the commit is not durable: {self._warned or 'it was cancelled'}")
 
     def note(self, diagnostic: psycopg.errors.Diagnostic) -> None:
-        """Remember a warning."""
+        """Called by psycopg for each notice of the server; remembers the last warning for commit()."""
         if (diagnostic.sqlstate or "").startswith("01"):
             self._warned = diagnostic.message_primary
 
 
 def _until(end: float, connecting: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
-    """The same generator, but for its end."""
+    """The generator `connecting`, which raises OperationalError when it is resumed after `end`."""
     ready = None
     try:
         while True:
@@ -141,7 +148,7 @@ def _until(end: float, connecting: Generator[Any, Any, T]) -> Generator[Any, Any
 
 
 def _ready(event: int, needed: Wait) -> Ready:
-    # A broken connection is ready for all that was asked: libpq then says what happened.
+    # A broken connection counts as ready, for reading and writing: libpq is then asked, and says what happened.
     readable = Ready.R if event & ~select.POLLOUT else 0
     writable = Ready.W if event & ~select.POLLIN else 0
     return Ready((readable | writable) & needed)

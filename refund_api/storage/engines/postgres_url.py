@@ -14,12 +14,12 @@ _OPTIONS = frozenset(option.keyword.decode() for option in psycopg.pq.Conninfo.g
 
 
 def parse(url: str) -> URL:
-    """The URL for SQLAlchemy and psycopg, all of whose options libpq knows. ValueError, without the password."""
+    """The URL as SQLAlchemy and psycopg take it. ValueError, whose text has no password: libpq could not use it."""
     parsed = make_url(_spelled_for_sqlalchemy(url)).set(drivername="postgresql+psycopg")
     unknown = sorted(parsed.query.keys() - _OPTIONS)
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: not known to libpq, PostgreSQL's client library")
-    if any("[" in host for host in hosts(parsed)):  # which SQLAlchemy garbles
+    if any("[" in host for host in hosts(parsed)):  # SQLAlchemy garbles these
         raise ValueError(f"{hosts(parsed)}: write IPv6 addresses as postgresql://user@[::1]:5432,[::2]:5432/database")
     return parsed
 

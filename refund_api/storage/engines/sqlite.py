@@ -1,6 +1,6 @@
 """SQLite: one writer at a time, in the order they came, and every commit on the disk.
 
-It promises durability on one disk, not the loss of the host.
+A committed refund survives a crash of the process or the machine, but not the loss of the disk.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .sqlite_snapshot import snapshot_of
 
 NO_LEDGER = "the database has no ledger"
 _CONNECT_TIMEOUT = 0.3  # seconds: the busy timeout while connecting; when it is over, the next attempt begins
-_SPARE = 1 << 20  # bytes on the disk, without which the next COMMIT may fail
+_SPARE = 1 << 20  # bytes: with less free space on the disk the next COMMIT may fail
 _AGAIN = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -46,7 +46,7 @@ def engine_for(url: str, *, threads: int) -> Engine:
         raise ValueError(
             f"{parsed}: the ledger needs a plain file, sqlite:///relative/path or sqlite:////absolute/path"
         )
-    path = Path(parsed.database).absolute()  # once: the working directory may change
+    path = Path(parsed.database).absolute()  # resolved once, because the working directory may change
     if not os.path.isdir(path.parent):
         raise ValueError(f"{parsed}: there is no directory {path.parent} that may be entered: {WAYS_OUT}")
     engine = create_engine(
@@ -85,7 +85,7 @@ def _open(driver: sqlite3.Connection, record: object) -> None:
 
 
 def _make_durable(driver: sqlite3.Connection) -> None:
-    driver.isolation_level = None  # the module shall not begin transactions of its own
+    driver.isolation_level = None  # otherwise the sqlite3 module would begin transactions by itself
     mode, synchronous = journal(sqlite3.sqlite_version_info)
     (mode_now,) = driver.execute(f"PRAGMA journal_mode = {mode}").fetchone()
     if mode_now != mode:
@@ -102,7 +102,7 @@ def _begin(connection: Connection) -> None:
 
 @contextmanager
 def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
-    """One writing transaction, alone behind the file lock. LedgerUnavailable: no file, or no lock in its budget."""
+    """One writing transaction, while holding the file lock. LedgerUnavailable: no file, or no lock in its budget."""
     path = Path(engine.url.database or "")
     file_identity(path)
     with lock_of(real_path(path)).held(_lock_seconds(budget, end)):
@@ -115,7 +115,7 @@ def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
-    """One transaction that cannot write, and waits for no writer but for the moment of its commit."""
+    """One transaction that cannot write. It waits for a writer only while that one commits."""
     with _transaction(engine, budget, end, reading=True) as connection:
         yield connection
 
@@ -129,16 +129,16 @@ def _transaction(engine: Engine, budget: Budget, end: float, *, reading: bool = 
             _wait_for_locks(driver, budget, end)
             with _read_only(driver) if reading else nullcontext(), connection.begin():
                 yield connection
-                _wait_for_locks(driver, budget, end)  # the COMMIT has what the statements left
+                _wait_for_locks(driver, budget, end)  # the COMMIT may wait for the time that the statements left
         except DBAPIError as error:
             if verdict(error) is Verdict.UNAVAILABLE:
-                connection.invalidate()  # opened on a read-only file, it stays so when the file is mended
+                connection.invalidate()  # a connection that was opened on a read-only file stays read-only
             raise
 
 
 @contextmanager
 def _read_only(driver: sqlite3.Connection) -> Iterator[None]:
-    """No statement writes meanwhile. Then all may again: the connection goes back to the pool."""
+    """Inside the block no statement can write. Afterwards they can, because the pool lends the connection to others."""
     driver.execute("PRAGMA query_only = ON")
     try:
         yield
@@ -151,12 +151,12 @@ def _wait_for_locks(driver: sqlite3.Connection, budget: Budget, end: float) -> N
 
 
 def _lock_seconds(budget: Budget, end: float) -> float:
-    """Seconds that a lock may be waited for now."""
+    """How many seconds a lock may be waited for from now on."""
     return max(0.0, min(budget.lock, end - time.monotonic()))
 
 
 def verdict(error: DBAPIError) -> Verdict:
-    """By the primary result code: full, read only, unreadable or not migrated is unavailable."""
+    """By the primary result code. A disk that is full or read only, or a missing table, is UNAVAILABLE."""
     if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _AGAIN:
         return Verdict.AGAIN
     wrong = isinstance(error.orig, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError))
@@ -164,7 +164,7 @@ def verdict(error: DBAPIError) -> Verdict:
 
 
 def snapshot(engine: Engine) -> AbstractContextManager[Connection]:
-    """On a copy of the file: whoever read it for seconds would keep every writer from its commit."""
+    """A transaction on a copy of the file: reading the file itself would keep writers from their commits."""
     return snapshot_of(Path(engine.url.database or ""))
 
 
@@ -187,5 +187,5 @@ def problems(connection: Connection) -> list[str]:
 
 
 def missing_privileges(connection: Connection, needed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """None: whoever may write the file may do everything."""
+    """An empty list: whoever may write the file may do everything in it."""
     return []

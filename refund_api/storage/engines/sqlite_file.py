@@ -1,4 +1,4 @@
-"""The file of a ledger: which one has the name now, and connections that follow it.
+"""Makes connections follow the file name of a ledger, when another file gets that name.
 
 A restore puts another file under the name while the service runs. A connection to the old file would go on writing
 refunds that nobody finds again. So every connection remembers which file it was opened on; the pool compares before
@@ -24,7 +24,7 @@ FileIdentity = tuple[int, int]
 
 
 def file_identity(path: Path) -> FileIdentity:
-    """Which file has the name now. LedgerUnavailable: none, or it cannot be reached."""
+    """The file that has the name now. LedgerUnavailable: there is none, or it cannot be reached."""
     try:
         status = path.stat()
     except FileNotFoundError as error:
@@ -35,12 +35,12 @@ def file_identity(path: Path) -> FileIdentity:
 
 
 def real_path(path: Path) -> Path:
-    """Where a link leads now: beside that file are its journal and its lock."""
+    """The file that a symbolic link leads to now: SQLite's journal and our lock are beside that file."""
     return Path(os.path.realpath(path))
 
 
 def follow_file(engine: Engine, path: Path) -> None:
-    """Let every connection of the engine serve the file that has the name, and never make one."""
+    """Let every connection of the engine serve the file that has the name now. No connection makes a file."""
 
     @event.listens_for(engine, "do_connect")
     def connect(
@@ -48,7 +48,7 @@ def follow_file(engine: Engine, path: Path) -> None:
     ) -> sqlite3.Connection:
         # Noted before opening: if the file is replaced in between, checkout sees a difference and opens it again.
         record.info["file"] = file_identity(path)
-        # rw, not rwc: an empty ledger in the place of a lost one would refund all of it again.
+        # Mode rw, not rwc, makes no file: an empty ledger in the place of a lost one would refund everything again.
         driver: sqlite3.Connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, **options)
         return driver
 

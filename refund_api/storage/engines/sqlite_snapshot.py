@@ -16,7 +16,7 @@ from ..budget import DEFAULT_BUDGET
 
 @contextmanager
 def snapshot_of(file: Path) -> Iterator[Connection]:
-    """A copy that goes away by itself and cannot be written. ValueError: there is no file. SQLAlchemyError."""
+    """A transaction that cannot write, on a copy that is gone afterwards. ValueError: no such file. SQLAlchemyError."""
     if not os.path.exists(file):  # not file.exists(), which raises when the name is too long
         raise ValueError(f"{file} does not exist")
     engine = create_engine("sqlite://", creator=partial(_copy, file), poolclass=NullPool)
@@ -29,12 +29,12 @@ def snapshot_of(file: Path) -> Iterator[Connection]:
 
 
 def _copy(file: Path) -> sqlite3.Connection:
-    # rw, not rwc: a mistyped name shall not become a database. A file that cannot be written opens all the same;
-    # one that can may have to be mended first, after a crash in a commit.
+    # Mode rw, not rwc, makes no file: a mistyped name must not become a database. And not ro: after a crash in a
+    # commit, SQLite first has to roll the file back. Where the file may not be written, rw opens it for reading.
     uri = f"{file.as_uri()}?mode=rw"
-    # A commit is waited for no longer than a cancellation would.
+    # The timeout: the audit waits for a commit no longer than a cancellation would.
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=DEFAULT_BUDGET.lock)) as source:
-        # backup() alone would wait for a lock without an end, and hear no Ctrl-C.
+        # A read takes the lock first. backup() would wait for it without an end, and Ctrl-C would not stop it.
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()
         target = sqlite3.connect("", isolation_level=None)
@@ -44,7 +44,7 @@ def _copy(file: Path) -> sqlite3.Connection:
 
 
 def _expect_whole(database: sqlite3.Connection) -> None:
-    """sqlite3.DatabaseError: a page is damaged, so that what is counted means nothing."""
+    """sqlite3.DatabaseError: a page is damaged, so no count can be trusted."""
     (result,) = database.execute("PRAGMA integrity_check(1)").fetchone()
     if result != "ok":
         database.close()

@@ -49,7 +49,7 @@ class EngineRow:
 
     @property
     def schemes(self) -> set[str]:
-        """What stands before the :// of its URLs."""
+        """What its URLs have before the `://`."""
         return {prefix.partition("://")[0] for prefix in self.url_prefixes}
 
 
@@ -59,14 +59,14 @@ ENGINES: tuple[EngineRow, ...] = (
         "postgresql",
         ("postgres://", "postgresql://", "postgresql+psycopg://"),
         "postgresql://user@host/database",
-        "C",  # no locale, and no index that is broken by a new libc
+        "C",  # byte order: a new libc may change the order of a locale, and that breaks indexes
         _load_postgres,
     ),
 )
 
 
 def check_url(url: str) -> None:
-    """ValueError, which does not show the URL, as it may hold a password: no engine has URLs that begin so."""
+    """ValueError: no engine has URLs that begin so. Its text leaves the URL out, which may hold a password."""
     if not url.startswith(tuple(prefix for row in ENGINES for prefix in row.url_prefixes)):
         raise ValueError(f"must be {' or '.join(row.url_example for row in ENGINES)}")
 
@@ -81,14 +81,14 @@ def _kind_named(dialect: str) -> EngineKind:
 
 
 class PerEngine(Mapping[str, T]):
-    """Dialect -> what its engine makes, once, when it is first asked for."""
+    """A value for each engine, by dialect. Each is made when it is first asked for, and kept."""
 
     def __init__(self, make: Callable[[EngineKind], T]) -> None:
         self._make = make
         self._made: dict[str, T] = {}
 
     def on(self, database: Engine | Connection) -> T:
-        """That of the engine of this database."""
+        """The value for the engine of this database."""
         return self[database.dialect.name]
 
     def __getitem__(self, dialect: str) -> T:

@@ -1,4 +1,4 @@
-"""make_engine: URL -> SQLAlchemy engine. Opens nothing, and a forked child opens its own."""
+"""make_engine: URL -> SQLAlchemy engine. It opens no connection, and a forked child uses none of its parent's."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ def kind_for(url: str) -> EngineKind:
 
 
 def forget_inherited(reference: weakref.ref[Engine]) -> None:
-    """In a forked child: leave the parent's connections alone and begin with none."""
+    """In a forked child: leave the connections of the parent alone, and begin with an empty pool."""
     engine = reference()
     if engine is not None:
-        # Kept, not closed: closing what the parent uses corrupts it (SQLite) or ends it (PostgreSQL).
+        # The old pool is kept, so that nothing in it is closed: that would corrupt the file of the parent (SQLite) or
+        # end its sessions (PostgreSQL).
         _inherited.append(engine.pool)
         engine.dispose(close=False)

@@ -1,6 +1,6 @@
-"""The import file: JSON Lines of orders, checked whole before anything is written.
+"""The import file: JSON Lines of orders. Every line is checked before any order is written.
 
-It is read twice and never held: only the order numbers are, to find repetitions.
+The file is read twice and not kept in memory, except for its order numbers, which show repetitions.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ...domain import Order
 
 MAX_MINOR = 10**15
 """The most one passenger can have paid."""
-MAX_PASSENGERS = 1000
-"""The most an order can have; with MAX_MINOR the sum for any order fits a BIGINT, and SQLite's sum() knows no more."""
+MAX_PASSENGERS_OF_ORDER = 1000
+"""The most that an order can have. Times MAX_MINOR that is less than 2**63, so sums of an order fit both engines."""
 
 _ORDER_KEYS = ("order_number", "train_date", "state", "currency", "passengers")
 _PASSENGER_KEYS = ("passenger_id", "paid_minor")
@@ -30,7 +30,7 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True, slots=True)
 class ImportedOrder:
-    """A line: its number from 1, the order, and minor units paid by passenger id (lower case)."""
+    """A line: its number from 1, the order, and passenger id (lower case) -> minor units paid."""
 
     line: int
     order: Order
@@ -38,7 +38,7 @@ class ImportedOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class BadLine:
     """Why a line (from 1) cannot be imported."""
 
     line: int
@@ -57,27 +57,27 @@ class ImportedOrders:
 
     def __iter__(self) -> Iterator[ImportedOrder]:
         for entry in _read(self._lines):
-            if isinstance(entry, Problem):
+            if isinstance(entry, BadLine):
                 raise ValueError(f"line {entry.line}: {entry.reason}")
             yield entry
 
 
-def read_import(lines: Iterable[str | bytes]) -> tuple[ImportedOrders, list[Problem]]:
+def read_import(lines: Iterable[str | bytes]) -> tuple[ImportedOrders, list[BadLine]]:
     """Check every line. `lines`: a file opened in binary (better) or text, or anything to iterate over."""
     if iter(lines) is lines and not _rewind(lines):
         lines = list(lines)
     count = 0
-    problems: list[Problem] = []
+    bad_lines: list[BadLine] = []
     seen: set[str] = set()
     for entry in _read(lines):
-        if isinstance(entry, Problem):
-            problems.append(entry)
+        if isinstance(entry, BadLine):
+            bad_lines.append(entry)
         elif entry.order.order_number in seen:
-            problems.append(Problem(entry.line, f"order_number {entry.order.order_number} is on an earlier line too"))
+            bad_lines.append(BadLine(entry.line, f"order_number {entry.order.order_number} is on an earlier line too"))
         else:
             seen.add(entry.order.order_number)
             count += 1
-    return ImportedOrders(lines, count), problems
+    return ImportedOrders(lines, count), bad_lines
 
 
 def _rewind(lines: Any) -> bool:
@@ -87,7 +87,7 @@ def _rewind(lines: Any) -> bool:
     return seekable
 
 
-def _read(lines: Iterable[str | bytes]) -> Iterator[ImportedOrder | Problem]:
+def _read(lines: Iterable[str | bytes]) -> Iterator[ImportedOrder | BadLine]:
     _rewind(lines)
     for number, line in enumerate(lines, 1):
         try:
@@ -97,12 +97,12 @@ def _read(lines: Iterable[str | bytes]) -> Iterator[ImportedOrder | Problem]:
             if text.strip():
                 yield _read_line(number, text)
         except UnicodeDecodeError:
-            yield Problem(number, "not UTF-8")
-        except _Bad as bad:
-            yield Problem(number, str(bad))
+            yield BadLine(number, "not UTF-8")
+        except _LineRefused as refused:
+            yield BadLine(number, str(refused))
 
 
-class _Bad(Exception):
+class _LineRefused(Exception):
     """The reason a line is refused."""
 
 
@@ -110,7 +110,7 @@ def _read_line(number: int, text: str) -> ImportedOrder:
     try:
         value = json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError):  # too deep is a RecursionError, an integer too long a plain ValueError
-        raise _Bad("not JSON") from None
+        raise _LineRefused("not JSON") from None
     _check_keys("the line", value, _ORDER_KEYS)
     order = Order(
         _text("order_number", value, _is_order_number, "not 1 to 64 characters without control characters"),
@@ -123,18 +123,18 @@ def _read_line(number: int, text: str) -> ImportedOrder:
 
 def _read_passengers(value: object) -> dict[str, int]:
     if not isinstance(value, list):
-        raise _Bad("passengers: not a list")
-    if len(value) > MAX_PASSENGERS:
-        raise _Bad(f"passengers: {len(value)}, more than {MAX_PASSENGERS}")
+        raise _LineRefused("passengers: not a list")
+    if len(value) > MAX_PASSENGERS_OF_ORDER:
+        raise _LineRefused(f"passengers: {len(value)}, more than {MAX_PASSENGERS_OF_ORDER}")
     paid: dict[str, int] = {}
     for passenger in value:
         _check_keys("a passenger", passenger, _PASSENGER_KEYS)
         passenger_id = _text("passenger_id", passenger, _GUID.fullmatch, "not a GUID with hyphens").lower()
         if passenger_id in paid:
-            raise _Bad(f"passenger_id {passenger_id} is there twice")
+            raise _LineRefused(f"passenger_id {passenger_id} is there twice")
         amount = passenger["paid_minor"]
         if type(amount) is not int or not 0 <= amount <= MAX_MINOR:
-            raise _Bad(f"paid_minor {_shown(amount)}: not an integer from 0 to {MAX_MINOR}")
+            raise _LineRefused(f"paid_minor {_shown(amount)}: not an integer from 0 to {MAX_MINOR}")
         paid[passenger_id] = amount
     return paid
 
@@ -143,26 +143,26 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for name, value in pairs:
         if name in members:
-            raise _Bad(f"the key {_shown(name)} is there twice")
+            raise _LineRefused(f"the key {_shown(name)} is there twice")
         members[name] = value
     return members
 
 
 def _check_keys(what: str, value: object, keys: tuple[str, ...]) -> None:
     if not isinstance(value, dict):
-        raise _Bad(f"{what} is not an object")
+        raise _LineRefused(f"{what} is not an object")
     for key in keys:
         if key not in value:
-            raise _Bad(f"{key} is missing")
+            raise _LineRefused(f"{key} is missing")
     for key in value:
         if key not in keys:
-            raise _Bad(f"unknown key {_shown(key)}")
+            raise _LineRefused(f"unknown key {_shown(key)}")
 
 
 def _text(name: str, value: Mapping[str, Any], fits: Any, otherwise: str) -> str:
     text = value[name]
     if not isinstance(text, str) or not fits(text):
-        raise _Bad(f"{name} {_shown(text)}: {otherwise}")
+        raise _LineRefused(f"{name} {_shown(text)}: {otherwise}")
     return text
 
 
@@ -178,7 +178,7 @@ def _date(value: object) -> date:
             return date.fromisoformat(value)
         except ValueError:
             pass
-    raise _Bad(f"train_date {_shown(value)}: not a date YYYY-MM-DD")
+    raise _LineRefused(f"train_date {_shown(value)}: not a date YYYY-MM-DD")
 
 
 def _shown(value: object) -> str:

@@ -1,6 +1,6 @@
-"""Orders from the shop: upserts in batches, under the row locks and the write path of a cancellation.
+"""Writes orders of the shop, a batch in each transaction, with the same row locks as a cancellation.
 
-What was paid never changes, nor anything of an order that has a refund: such lines are conflicts.
+A line that would change an amount paid, or anything of an order that has a refund, is a conflict and is left out.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ..budget import Budget
 from ..tables import orders as orders_table
 from ..tables import passenger, refund
 from ..transaction import run_writing
-from .import_file import MAX_PASSENGERS, ImportedOrder, ImportedOrders, Problem, read_import
+from .import_file import MAX_PASSENGERS_OF_ORDER, BadLine, ImportedOrder, ImportedOrders, read_import
 
-__all__ = ["Conflict", "ImportResult", "ImportedOrder", "ImportedOrders", "Problem", "import_orders", "read_import"]
+__all__ = ["BadLine", "Conflict", "ImportResult", "ImportedOrder", "ImportedOrders", "import_orders", "read_import"]
 
 BATCH = 1000
 _BUDGET = Budget(lock=10, statement=20, whole=30)
@@ -33,7 +33,7 @@ _NUMBERS: BindParameter[Any] = bindparam("numbers", expanding=True)
 _LOCK_ORDERS = (
     select(orders_table.c.order_number, orders_table.c.train_date, orders_table.c.state, orders_table.c.currency)
     .where(orders_table.c.order_number.in_(_NUMBERS))
-    .order_by(orders_table.c.order_number)  # two imports take their locks in one order, and never wait in a ring
+    .order_by(orders_table.c.order_number)  # two imports take their locks in the same order, so they cannot deadlock
     .with_for_update()
 )
 _PAID = select(passenger).where(passenger.c.order_number.in_(_NUMBERS))
@@ -58,7 +58,7 @@ class Conflict:
 
 @dataclass(slots=True)
 class ImportResult:
-    """Orders by what became of them; the ones left out are `conflicts`."""
+    """How many orders were created, updated or unchanged; `conflicts` are the lines that were left out."""
 
     created: int = 0
     updated: int = 0
@@ -66,7 +66,7 @@ class ImportResult:
     conflicts: list[Conflict] = field(default_factory=list)
 
     def add(self, other: ImportResult) -> None:
-        """Count another batch."""
+        """Add the counts and conflicts of another batch."""
         self.created += other.created
         self.updated += other.updated
         self.unchanged += other.unchanged
@@ -76,9 +76,9 @@ class ImportResult:
 def import_orders(
     engine: Engine, orders: Iterable[ImportedOrder], progress: Callable[[int], None], *, clock: Clock = utc_now
 ) -> ImportResult:
-    """Write the orders, each number once; `progress` gets the lines done after every commit.
+    """Write the orders; `progress` is told after every commit how many are done. No order number may come twice.
 
-    LedgerUnavailable: the batches before are there, and importing the file again goes on from them.
+    LedgerUnavailable: the batches before this one are committed. Importing the same orders again is safe and goes on.
     """
     result = ImportResult()
     done = 0
@@ -100,7 +100,7 @@ def _write_batch(batch: Sequence[ImportedOrder], now: datetime, connection: Conn
 
 
 class _Batch:
-    """One transaction: what is there is locked and compared, the differences are written."""
+    """One transaction: it locks the orders that exist, compares them with the lines, and writes the differences."""
 
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
@@ -113,7 +113,7 @@ class _Batch:
     def write(self, lines: Sequence[ImportedOrder]) -> ImportResult:
         numbers = {"numbers": [line.order.order_number for line in lines]}
         known = {row.order_number: Order(*row) for row in self._connection.execute(_LOCK_ORDERS, numbers)}
-        # READ COMMITTED may show passengers of an order that another import made since; the insert will conflict.
+        # Under READ COMMITTED, passengers may show up whose order another import just made. Then the insert fails.
         paid: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for order_number, passenger_id, paid_minor in self._connection.execute(_PAID, numbers):
             paid[order_number][passenger_id] = paid_minor
@@ -157,7 +157,7 @@ class _Batch:
 
     def _execute(self) -> None:
         for statement, rows in (
-            (_INSERT_ORDERS, sorted(self._new, key=itemgetter("order_number"))),  # one order of locks here too
+            (_INSERT_ORDERS, sorted(self._new, key=itemgetter("order_number"))),  # here too, for the same reason
             (_UPDATE_ORDERS, self._changed),
             (_INSERT_PASSENGERS, self._passengers),
         ):
@@ -174,6 +174,6 @@ def _conflict(line: ImportedOrder, known: Order, paid: Mapping[str, int], refund
         if paid.get(passenger_id, amount) != amount:
             return f"passenger {passenger_id} paid {paid[passenger_id]}, the line says {amount}"
     together = len(line.paid.keys() | paid.keys())
-    if together > MAX_PASSENGERS:
-        return f"with the line's the order would have {together} passengers, more than {MAX_PASSENGERS}"
+    if together > MAX_PASSENGERS_OF_ORDER:
+        return f"with the line's the order would have {together} passengers, more than {MAX_PASSENGERS_OF_ORDER}"
     return None

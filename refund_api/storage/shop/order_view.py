@@ -1,4 +1,4 @@
-"""An order as an operator looks at it: passengers, refunds, and whether they were paid out."""
+"""An order as an operator looks at it: its passengers, its refunds, and whether those were paid out."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class RefundView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order with all that hangs on it; times are UTC."""
+    """An order with its passengers and refunds; times are aware, UTC."""
 
     order: Order
     updated_at: datetime
