@@ -21,9 +21,10 @@ class KeyRingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A shared secret. `terminals` None means any; the times are aware and None means open.
+    """A shared secret.
 
-    `accept_weak` True takes a secret that is shorter than the scheme demands.
+    `terminals` None means any. `not_before` and `not_after` are aware; None means no limit. With `accept_weak` the
+    secret may be shorter than the scheme demands.
     """
 
     kid: str
@@ -35,7 +36,7 @@ class Key:
     accept_weak: bool = False
 
     def is_active(self, now: datetime) -> bool:
-        """Whether the key may sign now, for one terminal or other."""
+        """Whether the key may sign now, for at least some terminal."""
         return (self.not_before is None or self.not_before <= now) and (self.not_after is None or now <= self.not_after)
 
     def serves(self, terminal: int, now: datetime) -> bool:
@@ -51,7 +52,7 @@ class KeyRing:
 
     @classmethod
     def from_json(cls, text: str) -> KeyRing:
-        """Read `{"keys": [{"kid": …, "scheme": …, "secret": …}]}`; KeyRingError. _MEMBERS has all members of a key."""
+        """Read `{"keys": [{"kid": …, "scheme": …, "secret": …}]}`; KeyRingError. _MEMBERS has all members."""
         try:
             entries = json.loads(text.removeprefix(_BYTE_ORDER_MARK), object_pairs_hook=_without_repeats)["keys"]
         except KeyRingError:
@@ -69,7 +70,7 @@ class KeyRing:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object. One that has a name twice is refused: json would take the last without a word."""
+    """A JSON object. KeyRingError: it has a name twice, of which json would silently take the last."""
     values = dict(pairs)
     if len(values) != len(pairs):
         names = [name for name, _ in pairs]

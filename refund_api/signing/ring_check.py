@@ -1,4 +1,4 @@
-"""What is wrong with a key ring that can be read: what keeps the service from starting, and what it warns about.
+"""Checks a key ring that could be read. Problems keep the service from starting, warnings do not.
 
 Every text names the key and never its secret.
 """
@@ -26,11 +26,11 @@ _SAMPLES: Final = frozenset(
         "2643dd3f90b3b2b923eba4119ca291dbecc5e07bd288beceadb6db2f2d28e09a",
     }
 )
-"""Secrets that stand in public pages, ours included: whoever can read can sign."""
+"""Secrets that are printed in public pages, ours included. Anyone who has read them could sign."""
 
 
 def problems(ring: KeyRing, schemes: Set[str], now: datetime) -> Iterator[str]:
-    """Why the service must not serve with this ring, a line each. `schemes` are those that are switched on."""
+    """Why the service must not serve with this ring, a sentence for each reason. `schemes` are switched on."""
     for key in ring.keys:
         weakness = _weakness(key)
         if weakness is not None:

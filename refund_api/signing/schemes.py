@@ -14,13 +14,13 @@ from . import legacy, v2
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """One way to sign. `pattern` fits the whole member `sign`, and no sign of another scheme.
+    """One way to sign. `pattern` fits the whole member `sign`, and no sign of another scheme fits it.
 
-    Where a sign names its key, the pattern has a group `kid`. Else every key of the scheme may have made it.
+    Where a sign names its key, the pattern has a group `kid`. Otherwise any key of the scheme may have made it.
     `sign(request, path, kid, secret)` is the sign that a client with this key sends; `path` is the one the action
-    declares. `any_case` True takes it in capitals too. `nonce(request)` gives a text of 64 characters that binds the
-    sign to the request that used it first; None where all members are signed. A secret has `min_secret_bytes`;
-    `weak_taken` True takes a shorter one, where the ring says so.
+    declares. With `any_case`, its letters may be capitals. `nonce(request)` gives 64 characters that bind the
+    sign to the request that used it first; None where all members are signed. A secret has at least `min_secret_bytes`;
+    with `weak_taken` it may be shorter, if its entry in the key ring says `accept_weak`.
     """
 
     pattern: re.Pattern[str]
@@ -37,4 +37,4 @@ SCHEMES: Final[dict[str, Scheme]] = {
     ),
     "v2": Scheme(v2.PATTERN, v2.sign, any_case=False, nonce=None, min_secret_bytes=32, weak_taken=False),
 }
-"""Name, as key ring and commands spell it -> scheme."""
+"""By name, as the key ring and the commands spell it."""

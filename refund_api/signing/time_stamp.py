@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 TIME_STAMP_FORMAT: Final = "%Y%m%d%H%M%S"
-"""For strftime; `read_time_stamp` reads."""
+"""For strftime. To read a time stamp, use `read_time_stamp`."""
 
 _TIME_STAMP = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})")
 
 
 def read_time_stamp(text: str) -> datetime:
-    """An aware time; ValueError. Not strptime, which takes 13 digits, or wide ones, for a time."""
+    """An aware time (UTC). ValueError: not a time. strptime is not used: it takes 13 digits, or full-width ones."""
     match = _TIME_STAMP.fullmatch(text)
     if match is None:
         raise ValueError("not 14 digits")

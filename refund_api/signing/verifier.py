@@ -1,6 +1,6 @@
-"""Who signed a request: the one question, asked of every key that could have.
+"""Finds out who signed a request, by trying every key that could have.
 
-The client learns one thing, that a signature was rejected; the cause is for log and metric alone.
+A client learns no more than that its signature was rejected. The cause is told to logs and metrics alone.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class SignatureRejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A signature that holds: by which key and scheme, and the nonce, where the scheme has one."""
+    """A signature that holds: the id of its key, its scheme, and its nonce, which not every scheme has."""
 
     kid: str
     scheme: str
@@ -60,7 +60,7 @@ class Verified:
 class Verifier:
     """Checks the member `sign` of a request to one action.
 
-    `path` is the path that the action declares, `schemes` the names of those that are switched on: all by default.
+    `path` is the path that the action declares. `schemes` are the names of the schemes that are switched on.
     """
 
     ring: KeyRing
@@ -69,7 +69,7 @@ class Verifier:
     schemes: Set[str] = field(default_factory=lambda: frozenset(SCHEMES))
 
     def verify(self, request: BaseRequest, now: datetime) -> Verified:
-        """Who signed it; SignatureRejected otherwise. `now` is aware."""
+        """The key that signed the request. SignatureRejected: none did, or not in time. `now` is aware."""
         try:
             signed_at = read_time_stamp(request.time_stamp or "")
         except ValueError:
@@ -95,7 +95,7 @@ class Verifier:
             return Cause.UNKNOWN_KEY
         received = (sign.lower() if scheme.any_case else sign).encode()
         matches = []
-        for key in candidates:  # all are tried, and compared in constant time: no early way out to measure
+        for key in candidates:  # every key is tried, in constant time, so that the time taken tells nothing
             expected = scheme.sign(request, self.path, key.kid, key.secret)
             if hmac.compare_digest(expected.encode(), received):
                 matches.append(key)
