@@ -18,7 +18,7 @@ _WAYS_OUT = (
 
 
 class NotAudited(click.ClickException):
-    """Trouble before an answer; whoever is called at night can tell it from a wrong ledger."""
+    """The audit could not be done. It has an exit status of its own, to tell it from a wrong ledger."""
 
     exit_code = 2
 

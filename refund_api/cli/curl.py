@@ -1,6 +1,6 @@
-"""A signed request, spelled in each wire format as one line for a shell.
+"""Spells a signed request in each wire format, as one line for a shell.
 
-Members and their order come from the declaration; a new one appears here by itself.
+The members and their order come from the declaration, so a new member appears here by itself.
 """
 
 from __future__ import annotations
@@ -50,6 +50,6 @@ def curl(format_name: str, request: TicketRefundRequest, url: str) -> str:
     """One line that a POSIX shell takes as it is. `url` is where the service is, without the path."""
     media_type, write = FORMATS[format_name]
     words = ["curl", "-sS", "-w", r"\n", "-H", f"Content-Type: {media_type}"]
-    if format_name == "xml":  # curl accepts anything, and to that the service answers JSON
+    if format_name == "xml":  # curl sends `Accept: */*`, and the service answers that with JSON
         words += ["-H", f"Accept: {media_type}"]
     return shlex.join([*words, "--data-raw", write(request), url.rstrip("/") + CANCEL.path])

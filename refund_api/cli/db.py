@@ -17,7 +17,7 @@ db_commands = AppGroup("db", help="Create, check and tidy the database.")
 
 
 def make_database_directory(url: str) -> None:
-    """A new file may need a new directory; a server's database is somebody else's to make. ClickException."""
+    """Make the directory of the database file; nothing for a database on a server. ClickException."""
     try:
         directory = kind_for(url).directory_to_make(url)
     except ValueError as error:

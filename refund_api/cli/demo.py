@@ -13,7 +13,7 @@ DEPARTS_IN_DAYS: Final = (5, 90)
 MOST_PASSENGERS: Final = 5
 
 _FARES = (5450, 14450, 18050, 26300, 44350, 55350, 66200, 93300, 174800)
-"""Second class to business class, in fen."""
+"""Fares from second class to business class, in fen (1/100 yuan)."""
 
 
 def demo_orders(seed: int, count: int, today: date) -> Iterator[dict[str, Any]]:
@@ -44,7 +44,7 @@ def _time_of_day(rng: random.Random) -> str:
 
 
 def _state(rng: random.Random, days_ahead: int) -> str:
-    """Tickets come on sale some two weeks ahead; few orders are ticketed sooner."""
+    """Most orders that depart within two weeks are ticketed; of the others, few are."""
     return "ticketed" if rng.random() < (0.8 if days_ahead < 15 else 0.03) else "booked"
 
 

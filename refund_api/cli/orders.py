@@ -24,7 +24,7 @@ orders_commands = AppGroup("orders", help="Bring orders in, look at one.")
 
 
 def import_demo_orders(engine: Engine, seed: int, count: int) -> tuple[ImportedOrders, ImportResult]:
-    """Today's demo orders, and what became of them; an order with a refund stays as it is."""
+    """Import today's demo orders: the orders, and what became of each. An order with a refund stays as it is."""
     today = datetime.now(CHINA).date()
     demo, _ = read_import([json.dumps(order) for order in demo_orders(seed, count, today)])
     return demo, import_orders(engine, demo, lambda done: None)
@@ -71,7 +71,7 @@ def _import_with_progress(engine: Engine, orders: ImportedOrders) -> ImportResul
     with click.progressbar(length=len(orders), label="Importing", file=sys.stderr, hidden=not _on_terminal()) as bar:
         try:
             return import_orders(engine, orders, lambda done: bar.update(done - bar.pos))
-        except (*TROUBLE, ValueError) as error:  # ValueError: the file is not what it was when it was checked
+        except (*TROUBLE, ValueError) as error:  # ValueError: the file was changed after it was checked
             raise click.ClickException(
                 f"{bar.pos} of {len(orders)} orders are imported, then: {reason(error)}\n"
                 "When that is mended, import the file again: it goes on from there."

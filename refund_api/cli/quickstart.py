@@ -29,7 +29,7 @@ from .orders import import_demo_orders
 from .session import open_engine, settings
 from .sign import LOCAL_URL, fresh_numbers, signed_request, signing_key
 
-MARGIN = timedelta(days=2)  # a printed request lives for a day
+MARGIN = timedelta(days=2)  # a printed request can be sent for a day, and its order must still be cancellable then
 TITLES = {"json": "JSON", "xml": "XML", "form": "a form"}
 
 
@@ -49,11 +49,11 @@ def quickstart_command(keys_path: Path, url: str) -> None:
     key = signing_key(demo_keys(keys_path), Terminal.WEBPAGEEnum, settings().signature_schemes)
     with open_engine() as engine:
         schema.upgrade(engine)
-        found, _ = import_demo_orders(engine, seed=1, count=DEFAULT_COUNT)
-        chosen = list(islice(_cancellable(engine, found), len(FORMATS)))
+        demo_orders, _ = import_demo_orders(engine, seed=1, count=DEFAULT_COUNT)
+        chosen = list(islice(_cancellable(engine, demo_orders), len(FORMATS)))
     if len(chosen) < len(FORMATS):
         raise click.ClickException("The demo orders are all cancelled; remove the demo database for new ones")
-    click.echo(f"Demo: {len(found)} orders; the key ring is {keys_path}. Stop with Ctrl-C.\n")
+    click.echo(f"Demo: {len(demo_orders)} orders; the key ring is {keys_path}. Stop with Ctrl-C.\n")
     click.echo("Paste a line into another terminal: it cancels an order and answers code 1 with the refund number.")
     click.echo("Pasted again, it gives the same number.")
     numbers = fresh_numbers(len(chosen))
@@ -64,7 +64,7 @@ def quickstart_command(keys_path: Path, url: str) -> None:
 
 
 def refuse_taken_port(url: str) -> None:
-    """ClickException when something answers there already, before anything is made."""
+    """ClickException: something listens at this URL already. Called before anything is made."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "127.0.0.1", parts.port or 0
@@ -80,7 +80,7 @@ def refuse_taken_port(url: str) -> None:
 
 
 def demo_keys(path: Path) -> str:
-    """The key ring at `path`, made on the spot when there is none; an existing one is never touched."""
+    """The text of the key ring at `path`. A missing one is made; an existing one is never changed."""
     ring = {"keys": [{"kid": "demo", "scheme": "legacy", "secret": secrets.token_hex(32)}]}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,10 +96,10 @@ def demo_keys(path: Path) -> str:
         raise click.ClickException(f"The key ring {path} cannot be read: {error}") from None
 
 
-def _cancellable(engine: Engine, found: ImportedOrders) -> Iterator[tuple[str, list[str]]]:
-    """(order number, passenger ids) of orders that nobody has cancelled yet and that may still be."""
+def _cancellable(engine: Engine, demo_orders: ImportedOrders) -> Iterator[tuple[str, list[str]]]:
+    """(order number, passenger ids) of the orders that have no refund yet and may be cancelled."""
     first_day = datetime.now(CHINA).date() + timedelta(days=settings().notice_days) + MARGIN
-    for imported in found:
+    for imported in demo_orders:
         if imported.order.train_date > first_day:
             view = read_order(engine, imported.order.order_number)
             if view is not None and view.order.state == BOOKED and not view.refunds:

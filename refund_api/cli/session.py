@@ -1,4 +1,4 @@
-"""What a command works with: the settings and the database, their troubles told in words."""
+"""What a command works with: settings and database. What is wrong with them is told as a ClickException."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ TROUBLE: Final = (SQLAlchemyError, LedgerUnavailable)
 
 
 def use_settings(app: Flask, source: Callable[[], Settings]) -> None:
-    """Where the commands of this app take their settings from; asked when one runs, not before."""
+    """Set where the commands of this app take their settings from. The source is called when a command runs."""
     app.extensions[_SOURCE] = source
 
 
 def settings() -> Settings:
     """The settings; ClickException when they cannot be used."""
     try:
-        found: Settings = current_app.extensions[_SOURCE]()
+        values: Settings = current_app.extensions[_SOURCE]()
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
-    return found
+    return values
 
 
 def utf8(_context: click.Context, _parameter: click.Parameter, value: T) -> T:
-    """Refuses what no database and no codec takes: bytes on the command line that are not UTF-8."""
+    """Refuse bytes on the command line that are not UTF-8, because no database and no codec takes them."""
     if any("\ud800" <= c <= "\udfff" for text in ([value] if isinstance(value, str) else value) for c in text):
         raise click.BadParameter("it is not UTF-8")
     return value
@@ -50,7 +50,7 @@ def reason(error: Exception) -> str:
 
 
 def plain(text: str) -> str:
-    """What a client sent, or a broken copy holds, without what would steer a terminal."""
+    """Text of a client or of a broken database, with escapes for all that could steer a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -119,8 +119,8 @@ def _key_of_file(path: Path, scheme: str | None, kid: str | None) -> Key:
     if not secret:
         raise click.ClickException(f"{path} is empty; it must hold the secret")
     key = Key(kid or "", scheme or "legacy", secret)
-    made_for_a_try = signed_request(key, "", []).sign or ""
-    if not SCHEMES[key.scheme].pattern.fullmatch(made_for_a_try):
+    trial_sign = signed_request(key, "", []).sign or ""
+    if not SCHEMES[key.scheme].pattern.fullmatch(trial_sign):
         raise click.ClickException(f"A {key.scheme} sign names its key, 1 to 32 of a-z, 0-9 and -: --kid KID")
     return key
 
