@@ -1,4 +1,4 @@
-"""The composition root: the only file that knows every part. Nothing is opened before it is needed."""
+"""The composition root: the only file that knows every part. It opens no file and no connection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def create_app(
     handler: Handler | None = None,
     clock: Clock = utc_now,
 ) -> Flask:
-    """The WSGI application. With a handler given, neither key nor database is needed.
+    """The WSGI application. With a `handler` given, neither key nor database is needed.
 
     Without settings the environment is read when it is first needed, so that every command can start and say what is
     wrong. `app.extensions["refund_api"]` counts, in this process, what metrics will show (ops/log_and_count.py).

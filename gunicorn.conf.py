@@ -1,7 +1,7 @@
 """How gunicorn runs the service; gunicorn finds this file by itself in the working directory.
 
-Settings are read here first: a wrong one is a line on the terminal, before anything listens.
-The address comes from `--bind` or PORT, as gunicorn has it.
+The settings are read here first: if one is wrong, a line on the terminal says so before anything listens. The address
+to listen on is not set here; gunicorn takes it from `--bind` or from the variable PORT.
 """
 
 import os
@@ -45,7 +45,7 @@ logconfig_dict = {
 
 
 def on_starting(server: Any) -> None:
-    """A database URL that no worker could use is refused here once; nothing is opened."""
+    """Refuse a database URL that no worker could use. No connection is opened."""
     try:
         make_engine(settings.database_url, threads=settings.threads)
     except ValueError as error:
@@ -54,5 +54,5 @@ def on_starting(server: Any) -> None:
 
 
 def on_reload(server: Any) -> None:
-    """Which keys count from now on, for all workers at once."""
+    """Log which keys are active from now on, in all workers."""
     server.log.info("active keys: %s", ", ".join(settings.active_kids()))

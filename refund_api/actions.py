@@ -1,4 +1,4 @@
-"""The actions that the service answers: a row each, with all that the rooms around it need to know of it.
+"""The actions that the service answers. Each is one row, which has all that the other packages need to know of it.
 
 A new action is a contract, a package beside `cancel/`, and a row here.
 """
@@ -18,15 +18,15 @@ from .events import Outcome, Result
 from .parts import Parts
 
 Handler = Callable[[Reading[Any], RequestContext], Outcome | Result]
-"""Takes what a codec read; gives an instance of the action's result contract, alone or with what happened."""
+"""Takes what a codec read. Gives an instance of the action's result contract, or an Outcome that contains one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """An action of the legacy site.
 
-    `path` as the legacy documents it: it is matched in any case and with any slashes behind it, and it is the path
-    that a signature covers. `request` and `result` are data contracts; `result` takes `code` and `message`.
+    `path` is the path as the legacy documents it. A request may spell it in any case and with slashes behind it; a
+    signature covers it as it is here. `request` and `result` are data contracts; `result` takes `code` and `message`.
     `formats` are names of formats (see http/formatters.py) in which the action is served.
     """
 

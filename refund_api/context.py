@@ -10,7 +10,8 @@ from datetime import datetime
 class RequestContext:
     """What is known of a request beside its body.
 
-    `request_id` is the client's when it is harmless, else a new one; `source` is the address of the client.
+    `request_id` is the client's, if it is short and has no special characters, or a new one. `source` is the address
+    of the client.
     `received_at` (aware, UTC) is when the whole body was there: it is the one `now` of every decision on the request.
     """
 

@@ -9,8 +9,9 @@ from datetime import date, datetime, timedelta, timezone
 from enum import Enum
 
 CHINA = timezone(timedelta(hours=8), "UTC+8")
+"""Train dates are dates in this zone."""
 NOTICE_DAYS = 30
-"""Days ahead that the legacy site asks for; a setting may ask for others."""
+"""How many days ahead a train must leave, unless a setting asks for others."""
 
 BOOKED = "booked"
 CANCELLED = "cancelled"
@@ -46,13 +47,16 @@ class Cancellation:
 
     @property
     def set_hash(self) -> str:
-        """SHA-256 (hex) of the sorted ids: equal for every order, spelling and repetition of them."""
+        """SHA-256 (hex) of the sorted ids: the same for the same passengers, in whatever order a request lists them."""
         return hashlib.sha256(",".join(sorted(self.passenger_ids)).encode("ascii")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """A refund to record. `items` is passenger id -> minor units; `decided_at` the one `now` of the request (UTC)."""
+    """A refund to record.
+
+    `items` is passenger id -> minor units of `currency`. `decided_at` (aware, UTC) is when the request was judged.
+    """
 
     order_number: str
     refund_id: str
@@ -73,7 +77,11 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class Nonce:
-    """A legacy signature, usable for one thing: `value` and `fingerprint` are SHA-256 (hex)."""
+    """Binds a signature that covers only a part of its request to the request that used it first.
+
+    `value` (SHA-256, hex) stands for what is signed, `fingerprint` (SHA-256, hex) for the whole request. After
+    `expires_at` (aware, UTC) the signature is too old anyway, so the nonce may be deleted.
+    """
 
     value: str
     fingerprint: str
@@ -88,11 +96,15 @@ def judge(
     now: datetime,
     notice_days: int,
 ) -> Refusal | None:
-    """Whether these passengers may be cancelled now; None means yes. The order of the questions is the contract."""
-    wanted = cancellation.passenger_ids
-    if not wanted <= paid.keys():
+    """Why these passengers cannot be cancelled now; None when they can.
+
+    `paid` is passenger id -> minor units for every passenger of the order, `refunded` has the ids that were refunded
+    before. Where several reasons hold, the contract says which one is told, so the order of the questions matters.
+    """
+    passenger_ids = cancellation.passenger_ids
+    if not passenger_ids <= paid.keys():
         return Refusal.PASSENGER_NOT_IN_ORDER
-    if wanted & refunded:
+    if passenger_ids & refunded:
         return Refusal.ALREADY_CANCELLED
     if order.state != BOOKED:
         return Refusal.ORDER_NOT_CANCELLABLE

@@ -1,4 +1,4 @@
-"""What happened to a request, as frozen values; logs and metrics are sinks of the same value.
+"""What happened to a request, as frozen values. Logs and metrics are made from the same value.
 
 A handler tells with its answer what happened (`Outcome`). The edge adds how the answer went out and gives every sink
 one `Event` for each answer.
@@ -56,7 +56,7 @@ class Refused(_Decided):
 class SignatureRejected:
     """The signature proves nothing.
 
-    `clock_difference` is the time stamp minus now; None where the clock has no part in it.
+    `clock_difference` is the time stamp minus now; None where the cause has nothing to do with the clock.
     """
 
     cause: str
@@ -74,7 +74,7 @@ class InvalidRequest:
 
 @dataclass(frozen=True, slots=True)
 class ActionAnswered:
-    """A handler that tells no more than its answer gave one."""
+    """A handler answered without telling what happened, as a handler given from outside may."""
 
     code: int
 
@@ -113,7 +113,7 @@ Happening = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One answer, and what happened before it.
+    """One answer, and what happened to its request.
 
     `read_format` is None where nobody read the body. `skipped` are members that the codec passed over. `milliseconds`
     count from the call of the view to the answer being written.
@@ -129,7 +129,7 @@ class Event:
 
 
 Sink = Callable[[Event], None]
-"""What is told of every answer; an exception of it is logged and changes nothing."""
+"""Is called with the Event of every answer. An exception of a sink is logged and changes no answer."""
 
 
 class Result(Protocol):

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Once(Generic[T]):
-    """Calls at the same time wait for the one that makes the value. An exception is not kept: the next call tries."""
+    """The first call makes the value; calls meanwhile wait for it. After an exception, the next call tries again."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make

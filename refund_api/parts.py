@@ -11,7 +11,7 @@ from .signing.verifier import Verifier
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts that every action gets. The `verifier` takes what was signed for the path of this very action."""
+    """The parts that every action gets. The `verifier` accepts what was signed for the path of this action."""
 
     unit_of_work: UnitOfWork
     verifier: Verifier

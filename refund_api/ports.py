@@ -1,9 +1,8 @@
-"""What the handler needs from outside: a ledger in a transaction, a clock, the origin of a request."""
+"""What the handler needs from outside: a ledger in a transaction, and a clock."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
@@ -12,37 +11,32 @@ from .domain import Nonce, Order, Refund
 T = TypeVar("T")
 
 Clock = Callable[[], datetime]
-"""The time now, aware, UTC."""
+"""Gives the time now, aware, UTC."""
 
 
 def utc_now() -> datetime:
-    """The Clock of the service: the system's."""
+    """The Clock of the service: the time of the system."""
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a request came from: the peer's address and the request id, kept with the refund."""
-
-    source: str
-    request_id: str
-
-
 class LedgerUnavailable(Exception):
-    """The ledger cannot promise anything now; nothing was decided, the same request may come again."""
+    """The ledger cannot promise anything now. The same request may be sent again."""
 
 
 class Ledger(Protocol):
     """The ledger inside one transaction."""
 
     def claim_nonce(self, nonce: Nonce, order_number: str) -> bool:
-        """Whether the nonce is ours: new, or used before for the same fingerprint. The first row stays."""
+        """True: the nonce is new, or was used before for the same fingerprint. False: it was used for another request.
+
+        The row of the first use is never changed.
+        """
 
     def lock_order(self, order_number: str) -> Order | None:
-        """The order, its row locked until the transaction ends."""
+        """The order, with its row locked until the transaction ends; None when there is no such order."""
 
     def find_refund(self, order_number: str, set_hash: str) -> str | None:
-        """The id of the refund recorded for this very set of passengers."""
+        """The id of the refund of exactly these passengers (Cancellation.set_hash); None when there is none."""
 
     def paid(self, order_number: str) -> Mapping[str, int]:
         """Passenger id -> minor units paid, for every passenger of the order."""

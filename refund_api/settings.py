@@ -1,7 +1,6 @@
 """What an operator sets: `REFUND_API_*` of the environment, read once into one frozen value.
 
-A secret has no default, a name with the prefix that is not known is refused, and no text
-made here shows a secret.
+No secret has a default. A variable with the prefix that is no setting is refused. No error message contains a secret.
 """
 
 from __future__ import annotations
@@ -36,9 +35,10 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting. `keys` is the key ring as JSON text, `keys_file` where it was read from, if from a file.
+    """Every setting.
 
-    `threads` are one process's, and its connections.
+    `keys` is the key ring as JSON text; `keys_file` is the file it was read from, if it was one. `threads` is how many
+    threads each worker process has, and how many connections to the database.
     """
 
     database_url: str = field(default="sqlite:///instance/refunds.db", repr=False)
@@ -97,7 +97,7 @@ class Settings:
         return self
 
     def active_kids(self) -> list[str]:
-        """Ids of the keys of a readable ring that may sign now."""
+        """Ids of the keys that may sign now. KeyRingError: the key ring cannot be read."""
         ring = KeyRing.from_json(self.keys) if self.keys else KeyRing()
         now = datetime.now(UTC)
         return [key.kid for key in ring.keys if key.scheme in self.signature_schemes and key.is_active(now)]
@@ -107,15 +107,18 @@ _serving: Settings | None = None
 
 
 def serving_settings() -> Settings:
-    """What the process that forked this one has read, so that all workers have one key ring; else as they are now."""
+    """The settings that gunicorn's master read before it forked this worker, so all workers have the same.
+
+    Without such a master, the settings of the environment as they are now.
+    """
     return _serving or read_serving_settings()
 
 
 def read_serving_settings() -> Settings:
     """The settings of the environment as they are now, fit for serving; SettingsError at the start.
 
-    gunicorn's configuration reads them in the master, again on SIGHUP. What cannot be used then is logged, and the
-    former settings stay.
+    gunicorn's configuration calls this in the master, and again on SIGHUP. Settings that cannot be used then are
+    logged, and the former ones stay.
     """
     global _serving
     try:
@@ -163,7 +166,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "LOG_LEVEL": ("log_level", _one_of({word: word.upper() for word in ("debug", "info", "warning", "error")})),
     "THREADS": ("threads", _number(1, 64)),
 }
-"""Name without the prefix -> attribute, reader. A reader raises ValueError; its text follows the name."""
+"""Name without the prefix -> attribute, reader. A reader raises ValueError; the name is put before its text."""
 
 _SECRETS = ("DATABASE_URL", "KEYS")
 

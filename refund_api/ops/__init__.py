@@ -1,1 +1,1 @@
-"""What operators see of the service; every module here is a sink of events, or a page."""
+"""What operators see of the service: sinks of events."""

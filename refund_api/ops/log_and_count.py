@@ -29,9 +29,10 @@ OTHER: Final = "other"
 
 
 class LogAndCount:
-    """Logs what an operator has to know of.
+    """Logs what an operator must know, and counts it.
 
-    `counted` has ("members_ignored", member, kind), ("signature_rejected", cause), ("nonce_conflict", "observed").
+    The keys of `counted` are ("members_ignored", member, kind), ("signature_rejected", cause) and
+    ("nonce_conflict", "observed").
     """
 
     def __init__(self) -> None:
@@ -60,7 +61,7 @@ class LogAndCount:
                 assert_never(other)
 
     def _skipped(self, skipped: tuple[Problem, ...]) -> None:
-        """A name that the contract does not have counts as `other`: clients choose it, and a label has few values."""
+        """Unknown members count as `other`: clients choose their names, and the label of a metric has few values."""
         log.warning("members ignored: %s", words.ignored_in_words(skipped))
         for problem in skipped:
             member, kind, times = _labels(problem)
@@ -68,7 +69,7 @@ class LogAndCount:
 
 
 def _labels(problem: Problem) -> tuple[str, str, int]:
-    """Member, kind and how often, each of a closed set."""
+    """The labels member and kind, which have few values, and how often this was skipped."""
     assert isinstance(problem.reason, Skipped), problem
     match problem.reason:
         case Skipped.UNKNOWN:
@@ -86,7 +87,7 @@ def _labels(problem: Problem) -> tuple[str, str, int]:
 
 
 def _say_why_missing(problems: tuple[Problem, ...], skipped: tuple[Problem, ...]) -> None:
-    """Why a member is missing that the client did send: what .NET never told anyone."""
+    """Log why a member counts as missing although the client sent it; the legacy never told."""
     reasons = {problem.member: problem for problem in skipped}
     for problem in problems:
         if problem.reason is ShapeFault.MISSING and problem.member in reasons:
