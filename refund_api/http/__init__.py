@@ -1,1 +1,1 @@
-"""The edge: a request in, an answer out. The one room, beside pages and commands, that knows Flask."""
+"""The edge: from a request to its answer. Below it, nothing knows Flask or HTTP."""

@@ -1,6 +1,6 @@
-"""From what happened to an answer: ONE table from exception to answer, with the framework's own words.
+"""Makes the answer to what happened. One table says how each exception is answered, in the words of the framework.
 
-Nothing below knows an HTTP status, nothing above catches an exception.
+No code below the edge knows an HTTP status, and only the edge catches exceptions, to ask this table.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .media import (
 )
 
 TRY_AGAIN: Final = 3001
-"""The code of "not now", whatever the action."""
+"""The code for "not now, try again", in the result of every action."""
 RETRY_AFTER: Final = (("Retry-After", "2"),)
 _OCTET_STREAM: Final = MediaType("application", "octet-stream")
 _BODY_FAULTS: Final = {
@@ -39,7 +39,7 @@ _BODY_FAULTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: the HTTP status, the value to write, the headers that only this answer has; and what happened."""
+    """What goes back: the HTTP status, the value to write, headers that only this answer has; and what happened."""
 
     status: int
     value: Result | HttpError
@@ -56,14 +56,14 @@ class Asked:
 
 
 def answer_with(outcome: Outcome) -> Answer:
-    """The action's own answer: 200, but "try again" is a 503 for whoever retries without reading."""
+    """The action's own answer. It is a 200, but for TRY_AGAIN a 503, for clients that retry by the status alone."""
     if outcome.result.code == TRY_AGAIN:
         return Answer(503, outcome.result, outcome.happening, RETRY_AFTER)
     return Answer(200, outcome.result, outcome.happening)
 
 
 def answer_to(error: Exception, asked: Asked) -> Answer:
-    """The answer of the nearest base class in the table."""
+    """The answer to an exception: of its classes in the table, the most derived one decides."""
     answer = next(ANSWERS[type_] for type_ in type(error).__mro__ if type_ in ANSWERS)
     return answer(error, asked)
 

@@ -1,4 +1,4 @@
-"""The routes: Flask in, Flask out. All that an answer consists of is made by the edge."""
+"""The routes. They hand each request to the edge, which makes the whole answer."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def make_blueprint(edge: Edge) -> Blueprint:
 
 
 def _add_rules(edge: Edge, endpoint: Endpoint, state: BlueprintSetupState) -> None:
-    """Past Flask's add_url_rule, which knows no rule for every method and answers OPTIONS by itself."""
+    """Straight into the URL map: Flask's add_url_rule cannot take every method, and answers OPTIONS by itself."""
 
-    def view(path: str = "") -> Response:  # the converter hands over the path as it was spelled; nobody needs it
+    def view(path: str = "") -> Response:  # path: as the converter found it spelled; not used
         return edge.serve(endpoint, request.environ)
 
     path = endpoint.action.path
     url_map, name = state.app.url_map, f"api.{path}"
     url_map.converters["action_path"] = ActionPath
-    for rule in (path, f"/<action_path('{path[1:]}'):path>"):  # the usual spelling is matched faster as it is
+    for rule in (path, f"/<action_path('{path[1:]}'):path>"):  # the first is matched faster
         url_map.add(Rule(rule, endpoint=name, merge_slashes=False))
     state.app.view_functions[name] = view

@@ -1,7 +1,7 @@
-"""The request body, whole or refused: half a passenger list would be another refund.
+"""The request body: read whole, or refused. Half a list of passengers would be another refund.
 
-Reads the server's stream itself; Werkzeug's limited stream hands out the first bytes of a body that is
-too long or cut short, as if they were all of it.
+The stream of the server is read here, without Werkzeug: its limited stream gives the first bytes of a body that is too
+long or cut short, as if they were the whole body.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def _read_to_end(stream: BinaryIO) -> bytes:
 
 
 def _read(stream: BinaryIO, length: int) -> bytes:
-    """Up to `length` bytes; fewer only at the end of the stream, which may give less than asked for."""
+    """Up to `length` bytes; fewer only at the end of the stream. One stream.read may give less than it is asked."""
     parts = []
     try:
         while length and (part := stream.read(length)):
             parts.append(part)
             length -= len(part)
-    except Exception as error:  # every server has its own for a framing it cannot read
+    except Exception as error:  # each server raises an exception of its own for a framing it cannot read
         raise BodyCutShort(BodyFault.FRAMING_UNREADABLE) from error
     return b"".join(parts)

@@ -10,7 +10,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 _ESCAPES = re.compile(r"%[0-7][0-9A-Fa-f]|(?:%[89][0-9A-Fa-f])+|(?:%[89A-Fa-f][0-9A-Fa-f]|[\x80-\xff])+|%")
 _UNSAFE = frozenset("#$%&+,/;=?@\\\x7f").union(map(chr, range(32)))
-# IriHelper.CheckIriUnicodeRange: C1, noncharacters and tags stay escaped; so does what is no UTF-8.
+# IriHelper.CheckIriUnicodeRange: C1 controls, noncharacters and tag characters stay escaped; so do bytes that are no
+# UTF-8 (here lone surrogates, from surrogateescape).
 _NOT_IRI = "\x80-\x9f\ud800-\udfff\ufdd0-\ufdef\ufff0-\uffff\U000e0000-\U000e0fff" + "".join(
     chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(1, 17)
 )
@@ -31,7 +32,7 @@ def requested_uri(environ: Mapping[str, Any]) -> str:
 
 
 def _rebuilt(environ: Mapping[str, Any]) -> str:
-    """For servers that do not hand over the URI they were sent."""
+    """The path and query of a server that does not hand over the URI as it was sent."""
     query = environ.get("QUERY_STRING")
     return quote(environ["PATH_INFO"], safe="/:;=@$&+,!*'()", encoding="latin-1") + (f"?{query}" if query else "")
 
@@ -43,12 +44,12 @@ def _unescaped(text: str, kept: re.Pattern[str]) -> str:
 def _unescape(kept: re.Pattern[str], match: re.Match[str]) -> str:
     escaped = match[0]
     if escaped == "%":
-        return "%25"  # a stray one is escaped, a good `%25` stays
+        return "%25"  # a % that begins no escape is escaped itself
     if len(escaped) == 3 and escaped < "%8":
         character = chr(int(escaped[1:], 16))
         return escaped if character in _UNSAFE else character
     if escaped.startswith(("%8", "%9")):
-        return escaped  # UriHelper.UnescapeString: no character begins with these bytes, so they stay as they were sent
+        return escaped  # UriHelper.UnescapeString: no UTF-8 character begins with these bytes (wire-facts 11.15)
     text = unquote_to_bytes(escaped.encode("latin-1")).decode("utf-8", "surrogateescape")
     text = kept.sub(lambda character: quote(character[0], errors="surrogateescape"), text)
     return _BIDI_CONTROLS.sub("", text)

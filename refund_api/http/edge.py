@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 EXPLAIN_HEADER: Final = "X-Data-Contract-Ignored"
 
-# HttpControllerHandler.CopyResponseAsync: what IIS adds when the action sets no Cache-Control (wire-facts 2.16).
+# HttpControllerHandler.CopyResponseAsync adds these when the action sets no Cache-Control (wire-facts 2.16).
 NOT_CACHED: Final = (("Cache-Control", "no-cache"), ("Pragma", "no-cache"), ("Expires", "-1"))
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -49,7 +49,7 @@ Negotiate = Callable[[Header, Header, Header, Header], Negotiated]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An action as it is served. `handler` gives its handler, which is made for the first request that needs it."""
+    """An action as it is served. `handler()` gives its handler, which the first call makes."""
 
     action: Action
     negotiate: Negotiate
@@ -85,7 +85,7 @@ class Edge:
         try:
             _require(endpoint.action.method, environ)
             body = read_body(environ)
-            # Taken again now: by sending its body slowly, a client could have stretched the tolerance of its signature.
+            # The time is taken anew: a client that sends its body slowly must not stretch its tolerance.
             context = RequestContext(context.request_id, context.source, self._clock())
             reading = _read(chosen, body)
             answer = answer_with(_outcome(endpoint.handler()(reading, context)))
@@ -99,7 +99,7 @@ class Edge:
         return _response(chosen, answer, content, explained)
 
     def refuse(self, error: Exception, environ: dict[str, Any]) -> Response:
-        """The answer to a request that no action took."""
+        """The answer to a request that no action took, because of `error`."""
         started = time.perf_counter()
         chosen = _negotiated(self._negotiate_outside, environ)
         answer = answer_to(error, Asked(environ, ApiResult))
@@ -114,7 +114,7 @@ class Edge:
         return RequestContext(request_id, environ.get("REMOTE_ADDR") or "", self._clock())
 
     def _explanation(self, reading: Reading[Any]) -> tuple[tuple[str, str], ...]:
-        """What was skipped, for the client; the legacy never said."""
+        """The header that tells the client what was skipped; the legacy never told."""
         if reading.ignored and self._explain():
             return ((EXPLAIN_HEADER, words.ignored_in_words(reading.ignored)),)
         return ()
@@ -150,7 +150,7 @@ def _negotiated(negotiate: Negotiate, environ: dict[str, Any]) -> Negotiated:
 
 def _require(allowed: str, environ: dict[str, Any]) -> None:
     """Raises NotFound, MethodNotAllowed. Methods compare ignoring case (wire-facts 3.8)."""
-    if environ["PATH_INFO"].startswith("///"):  # Werkzeug drops every leading slash, HttpRoute at most one
+    if environ["PATH_INFO"].startswith("///"):  # Werkzeug ignores all extra leading slashes, HttpRoute one
         raise NotFound
     method = environ["REQUEST_METHOD"]
     if method.upper() != allowed:
@@ -158,7 +158,7 @@ def _require(allowed: str, environ: dict[str, Any]) -> None:
 
 
 def _read(chosen: Negotiated, body: bytes) -> Reading[Any]:
-    """No reader and no body is a null model, not a 415 (wire-facts 1.5)."""
+    """What the reader reads. Without one, an empty body is a null model, any other a 415 (wire-facts 1.5)."""
     if chosen.reader is not None:
         return chosen.reader.read(body, chosen.read_charset)
     if body:
@@ -167,7 +167,7 @@ def _read(chosen: Negotiated, body: bytes) -> Reading[Any]:
 
 
 def _outcome(given: Any) -> Outcome:
-    """Of a handler that gives its answer alone, no more is known than its code."""
+    """What a handler gave, as an Outcome. If it gave a result alone, only the code of that is known."""
     return given if isinstance(given, Outcome) else Outcome(given, ActionAnswered(given.code))
 
 
@@ -180,5 +180,5 @@ def _response(
     chosen: Negotiated, answer: Answer, content: bytes, explained: tuple[tuple[str, str], ...] = ()
 ) -> Response:
     content_type = f"{chosen.media_type}; charset={chosen.write_charset}"
-    status = f"{answer.status} {HTTP_STATUS_CODES.get(answer.status)}"  # a bare number would be sent in capitals
+    status = f"{answer.status} {HTTP_STATUS_CODES.get(answer.status)}"  # else Werkzeug writes the words in capitals
     return Response(content, status, [("Content-Type", content_type), *NOT_CACHED, *answer.headers, *explained])

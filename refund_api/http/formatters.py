@@ -1,6 +1,6 @@
-"""JSON, XML and forms: media types, and what reads and writes them, for any pair of contracts.
+"""The formatters for JSON, XML and forms: their media types, and how they read and write any pair of contracts.
 
-What cannot be read is a value here, never an exception (wire-facts section 0).
+What cannot be read becomes a value (an error of the Reading), never an exception (wire-facts section 0).
 """
 
 from __future__ import annotations
@@ -104,10 +104,10 @@ def _read_nothing(body: bytes, charset: str) -> Reading[Any]:
 
 
 _MAKERS: Final[Mapping[str, Callable[[type, type], Formatter]]] = {"json": _json, "xml": _xml, "form": _form}
-"""By name; the order is policy."""
+"""By name. The order is that of the legacy (wire-facts 1.1): where nothing else decides, the first formatter does."""
 
 OUTSIDE_ANY_ACTION: Final = (
     Formatter("json", _JSON_TYPES, _read_nothing, _write_json_error),
     Formatter("xml", _XML_TYPES, _read_nothing, _write_xml_error),
 )
-"""For answers where no action is: they write an HttpError and read nothing."""
+"""For requests that no action takes: these formatters write an HttpError and read nothing."""

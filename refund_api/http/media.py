@@ -1,7 +1,6 @@
 """The vocabulary of the edge: media types, formatters, and the facts for which the framework refuses a request.
 
-It imports nothing of the house but the seam. The exceptions carry facts; the status and the words of each are in
-answers.py.
+The exceptions carry facts; answers.py has the status and the words for each of them.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from xml_contracts.reading import Reading
 
 @dataclass(frozen=True, slots=True)
 class MediaType:
-    """`type/subtype` as sent, and its parameters by lower-case name (a name-only one has the value None)."""
+    """`type/subtype` as sent. `parameters` has lower-case names; the value is None where a name came without one."""
 
     type: str
     subtype: str
@@ -55,7 +54,7 @@ class BodyFault(Enum):
 
 
 class RequestRefused(Exception):
-    """Base: the framework answers, the action does not run."""
+    """Base of the exceptions here: the framework answers, and the action does not run."""
 
 
 class BodyCutShort(RequestRefused):
@@ -75,7 +74,7 @@ class BodyTooLong(RequestRefused):
 
 
 class BodyEncoded(RequestRefused):
-    """A Content-Encoding; the legacy never decoded one."""
+    """The body has a Content-Encoding, of which the legacy never decoded any."""
 
     def __init__(self, coding: str) -> None:
         super().__init__(coding)
@@ -83,7 +82,7 @@ class BodyEncoded(RequestRefused):
 
 
 class UnsupportedMediaType(RequestRefused):
-    """A body that no formatter reads; `media_type` is None where no readable Content-Type was sent."""
+    """No formatter reads the body; `media_type` is None where no readable Content-Type was sent."""
 
     def __init__(self, media_type: MediaType | None) -> None:
         super().__init__(str(media_type))
@@ -91,7 +90,7 @@ class UnsupportedMediaType(RequestRefused):
 
 
 class MethodNotAllowed(RequestRefused):
-    """The action is there, for another method only; `method` as it was sent."""
+    """The action exists, but only for the method `allowed`; `method` is the one that was sent."""
 
     def __init__(self, method: str, allowed: str) -> None:
         super().__init__(method)

@@ -1,6 +1,14 @@
-"""Content negotiation: header values in, `Negotiated` out; pure, and it never refuses.
+"""Content negotiation: from the values of four headers to who reads the request and who writes the answer.
 
-The rule is .NET's, not the RFC's: a header line is read whole or not at all, and q=0 excludes nothing.
+What is difficult: the rules are .NET's, not the RFC's (wire-facts section 2), and they never refuse. The steps:
+1. Content-Type is one media type, read whole or not at all. It chooses the reader and the charset to read in.
+2. Accept is a list. One bad element voids its line. The elements are sorted by q, then from the literal type to the
+   ranges `type/*` and `*/*`. An element with q=0 excludes nothing: it is passed over.
+3. Each formatter finds one match, which has a rank: an XMLHttpRequest whose Accept says nothing (MAPPED), an element of
+   Accept (LITERAL, SUBTYPE_RANGE, ALL_RANGE), the type of the request (REQUEST_TYPE), or nothing at all (ANY_TYPE).
+4. One of these matches is selected. Of the first four ranks the highest q wins, then the lower rank, then the earlier
+   formatter. The last two ranks count only where there is no other.
+5. Accept-Charset chooses the charset of the answer; where it names none of ours, the charset of the request is taken.
 """
 
 from __future__ import annotations
@@ -21,18 +29,18 @@ CHARSETS: Final = ("utf-8", "utf-16")
 OCTET_STREAM: Final = MediaType("application", "octet-stream")
 XHR_TYPE: Final = MediaType("application", "json")
 
-# HttpRuleParser: a quoted pair needs one more character behind it, so `"\"` at the very end is a whole string.
+# HttpRuleParser: a backslash escapes the next character only if one more follows. So `"\"` at the very end is whole.
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _QUOTED = r'"(?>\\[\x00-\x7f](?=.)|[^"])*+"'
 _PARAMETER = rf";[ \t]*+({_TOKEN})[ \t]*+(?:=[ \t]*+({_TOKEN}|{_QUOTED})[ \t]*+)?+"
 _MEDIA_TYPE = re.compile(rf"({_TOKEN})[ \t]*+/[ \t]*+({_TOKEN})[ \t]*+((?:{_PARAMETER})*+)(?=,|\Z)", re.DOTALL)
 _PARAMETERS = re.compile(_PARAMETER, re.DOTALL)
-# StringWithQualityHeaderValue: nothing but one q may follow the name, and one above 1 is unreadable.
+# StringWithQualityHeaderValue: only one q may follow the name, and a q above 1 voids the element.
 _UP_TO_ONE = r"0*+1(?:\.0*+)?+|0++(?:\.[0-9]*+)?+"
 _CHARSET = re.compile(rf"({_TOKEN})[ \t]*+(?:;[ \t]*+[qQ][ \t]*+=[ \t]*+({_UP_TO_ONE})[ \t]*+)?+(?=,|\Z)")
 _LINE_ENDS = re.compile(r"(?<![ \t]),(?![ \t])")
 _QUALITY = re.compile(r"[0-9]++\.?[0-9]*+|\.[0-9]++")
-# Double.TryParse knows three words, whatever NumberStyles says.
+# Double.TryParse takes these three words with every NumberStyles (wire-facts 11.14).
 _QUALITY_WORDS: Final = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 
 MAPPED, LITERAL, SUBTYPE_RANGE, ALL_RANGE, REQUEST_TYPE, ANY_TYPE = range(6)
@@ -42,7 +50,10 @@ LONGEST_REMEMBERED: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
-    """Who reads the request and who writes the answer; `sent` is its Content-Type, None where none can be read."""
+    """Who reads the request and who writes the answer. `reader` is None where no formatter reads what was sent.
+
+    `sent` is the Content-Type, None where it is missing or cannot be read.
+    """
 
     reader: Formatter | None
     read_charset: str
@@ -90,7 +101,7 @@ def negotiate(
 
 
 def negotiator(formatters: tuple[Formatter, ...]) -> Callable[[Header, Header, Header, Header], Negotiated]:
-    """`negotiate` for these formatters, remembering the short headers that clients repeat."""
+    """`negotiate` for these formatters. It remembers its results for headers that are short, as clients repeat them."""
     fresh = partial(negotiate, formatters=formatters)
     remembered = lru_cache(maxsize=1024)(fresh)
 
@@ -102,26 +113,27 @@ def negotiator(formatters: tuple[Formatter, ...]) -> Callable[[Header, Header, H
 
 
 def read_media_type(text: str) -> MediaType | None:
-    """MediaTypeHeaderValue.TryParse: one value, no separators; None for what .NET cannot read."""
-    found = _MEDIA_TYPE.match(text, _skip(" \t", text, 0))
-    return _media_type(found) if found and found.end() == len(text) else None
+    """MediaTypeHeaderValue.TryParse: one media type, not a list; None for what .NET cannot read (wire-facts 1.9)."""
+    match = _MEDIA_TYPE.match(text, _skip(" \t", text, 0))
+    return _media_type(match) if match and match.end() == len(text) else None
 
 
-def _media_type(found: re.Match[str]) -> MediaType:
+def _media_type(match: re.Match[str]) -> MediaType:
     parameters: dict[str, str | None] = {}
-    for name, value in _PARAMETERS.findall(found[3]):
-        parameters.setdefault(name.lower(), value or None)  # NameValueHeaderValue.Find: the first one
-    return MediaType(found[1], found[2], parameters)
+    for name, value in _PARAMETERS.findall(match[3]):
+        parameters.setdefault(name.lower(), value or None)  # NameValueHeaderValue.Find: of equal names the first counts
+    return MediaType(match[1], match[2], parameters)
 
 
 def _read_list(text: str, element: re.Pattern[str]) -> list[re.Match[str]]:
-    """Every element of a list header; one bad element voids its line (wire-facts 2.11).
+    """Every element of a list header. One bad element voids its line, but no other (wire-facts 2.11, 11.9).
 
-    Servers join repeated lines by a bare comma, so what is void as a whole is tried line by line.
+    A server joins repeated header lines by a comma without blanks. So if the whole text is void, it is split at such
+    commas, and each piece is read as a line.
     """
     elements = _read_line(text, element)
     if elements is None:
-        elements = [found for line in _LINE_ENDS.split(text) for found in _read_line(line, element) or ()]
+        elements = [match for line in _LINE_ENDS.split(text) for match in _read_line(line, element) or ()]
     return elements
 
 
@@ -129,11 +141,11 @@ def _read_line(line: str, element: re.Pattern[str]) -> list[re.Match[str]] | Non
     elements = []
     position = _skip(" \t,", line, 0)
     while position < len(line):
-        found = element.match(line, position)
-        if found is None:
+        match = element.match(line, position)
+        if match is None:
             return None
-        elements.append(found)
-        position = _skip(" \t,", line, found.end())
+        elements.append(match)
+        position = _skip(" \t,", line, match.end())
     return elements
 
 
@@ -144,14 +156,14 @@ def _skip(characters: str, text: str, position: int) -> int:
 
 
 def _accepted_types(text: str) -> list[_Accepted]:
-    """By quality, then literal before `type/*` before `*/*`; otherwise as sent (wire-facts 2.4)."""
-    types = [_media_type(found) for found in _read_list(text, _MEDIA_TYPE)]
+    """Sorted by quality, then literal before `type/*` before `*/*`; otherwise as sent (wire-facts 2.4)."""
+    types = [_media_type(match) for match in _read_list(text, _MEDIA_TYPE)]
     accepted = [_Accepted(type_, _range_rank(type_), _quality(type_.parameters.get("q"))) for type_ in types]
     return sorted(accepted, key=cmp_to_key(_compare))
 
 
 def _compare(value: _Accepted, other: _Accepted) -> int:
-    """By difference, as MediaTypeWithQualityHeaderValueComparer does: a quality of NaN equals every other."""
+    """MediaTypeWithQualityHeaderValueComparer takes the difference: NaN equals any quality (wire-facts 11.14)."""
     difference = other.quality - value.quality
     return (difference > 0) - (difference < 0) or value.rank - other.rank
 
@@ -163,7 +175,7 @@ def _range_rank(media_type: MediaType) -> int:
 
 
 def _quality(text: str | None) -> float:
-    """HeaderUtilities.GetQuality: what is no number counts 1; above 1 is not clamped (wire-facts 2.12)."""
+    """HeaderUtilities.GetQuality: a q that is no number counts as 1; one above 1 stays as it is (wire-facts 2.12)."""
     if text is None or not _QUALITY.fullmatch(text):
         return _QUALITY_WORDS.get(text or "", 1.0)
     quality = float(text)
@@ -171,13 +183,13 @@ def _quality(text: str | None) -> float:
 
 
 def _is_xhr(accepted: list[_Accepted], x_requested_with: str) -> bool:
-    """XmlHttpRequestHeaderMapping: no Accept, or `*/*` alone with any q."""
+    """XmlHttpRequestHeaderMapping: X-Requested-With says so, and Accept is missing or `*/*` alone (wire-facts 2.3)."""
     unspecific = not accepted or (len(accepted) == 1 and accepted[0].rank == ALL_RANGE)
     return unspecific and "xmlhttprequest" in x_requested_with.lower()
 
 
 def _match(formatter: Formatter, by_xhr: bool, accepted: list[_Accepted], sent: MediaType | None) -> _Match:
-    """How well one formatter can answer; the first hit stops (wire-facts 2.2)."""
+    """How one formatter can answer: the first of these rules that fits (wire-facts 2.2)."""
     if by_xhr and XHR_TYPE in formatter.media_types:
         return _Match(MAPPED, 1.0, formatter, XHR_TYPE)
     for value in accepted:
@@ -191,7 +203,7 @@ def _match(formatter: Formatter, by_xhr: bool, accepted: list[_Accepted], sent: 
 
 
 def _select(matches: list[_Match]) -> _Match:
-    """DefaultContentNegotiator.SelectResponseMediaTypeFormatter: only a strictly higher quality replaces."""
+    """DefaultContentNegotiator.SelectResponseMediaTypeFormatter: only a higher quality replaces (wire-facts 2.5)."""
     best: dict[int, _Match] = {}
     for match in matches:
         if match.rank not in best or match.quality > best[match.rank].quality:
@@ -206,9 +218,9 @@ def _find_reader(sent: MediaType, formatters: Iterable[Formatter]) -> Formatter 
     return next((formatter for formatter in formatters if _first_covered(formatter, sent)), None)
 
 
-def _first_covered(formatter: Formatter, wanted: MediaType) -> MediaType | None:
-    """MediaTypeHeaderValueExtensions.IsSubsetOf: a range covers, in Content-Type too; parameters are ignored."""
-    type_, subtype = wanted.type.lower(), wanted.subtype.lower()
+def _first_covered(formatter: Formatter, asked: MediaType) -> MediaType | None:
+    """MediaTypeHeaderValueExtensions.IsSubsetOf: `asked` may be a range, in Content-Type too (wire-facts 1.2, 1.3)."""
+    type_, subtype = asked.type.lower(), asked.subtype.lower()
     for own in formatter.media_types:
         if (own.type == type_ and subtype in (own.subtype, "*")) or type_ == subtype == "*":
             return own
@@ -216,8 +228,8 @@ def _first_covered(formatter: Formatter, wanted: MediaType) -> MediaType | None:
 
 
 def _accepted_charset(text: str) -> str | None:
-    """By quality, `*` last among equals; `*` is the first charset we have (wire-facts 2.14)."""
-    accepted = [(float(found[2] or "1"), found[1].lower()) for found in _read_list(text, _CHARSET)]
+    """By quality; among equals `*` is last, and means the first of our charsets (wire-facts 2.14)."""
+    accepted = [(float(match[2] or "1"), match[1].lower()) for match in _read_list(text, _CHARSET)]
     for quality, name in sorted(accepted, key=lambda value: (-value[0], value[1] == "*")):
         if quality > 0 and name in (*CHARSETS, "*"):
             return CHARSETS[0] if name == "*" else name
@@ -225,5 +237,5 @@ def _accepted_charset(text: str) -> str | None:
 
 
 def _supported_charset(name: str) -> str:
-    """MediaTypeFormatter.SelectCharacterEncoding: a quoted name keeps its quotes, so it is none of ours."""
+    """MediaTypeFormatter.SelectCharacterEncoding: a quoted name keeps its quotes, so it is none (wire-facts 1.10)."""
     return name.lower() if name.lower() in CHARSETS else CHARSETS[0]
