@@ -38,14 +38,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def gunicorn(target: str, log: Path, env: Mapping[str, str] | None = None, workers: int = 1) -> Iterator[Gunicorn]:
-    """Run a WSGI target under gunicorn.conf.py of the project; SIGTERM at the end, then wait."""
+def gunicorn(
+    target: str, log: Path, env: Mapping[str, str] | None = None, workers: int = 1, project: Path = ROOT
+) -> Iterator[Gunicorn]:
+    """Run a WSGI target under gunicorn.conf.py of the project, ours or a checkout; SIGTERM at the end, then wait."""
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "-b", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "gunicorn", "-c", str(project / "gunicorn.conf.py"), "-b", f"127.0.0.1:{port}"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "-w", str(workers), target],
-            cwd=ROOT,
+            cwd=project,
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,

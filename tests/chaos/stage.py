@@ -83,7 +83,7 @@ def stage(engine: str, directory: Path) -> Iterator[Stage]:
     """A new database on `sqlite` or `postgres`, dropped at the end; the records stay in the directory."""
     records = directory / "records"
     records.mkdir(parents=True)
-    with _database(engine, directory) as url, stage_on(url, records) as found:
+    with database(engine, directory) as url, stage_on(url, records) as found:
         yield found
 
 
@@ -99,7 +99,8 @@ def stage_on(url: str, records: Path) -> Iterator[Stage]:
 
 
 @contextmanager
-def _database(engine: str, directory: Path) -> Iterator[str]:
+def database(engine: str, directory: Path) -> Iterator[str]:
+    """The URL of an empty database on `sqlite` or `postgres`, dropped at the end."""
     if engine == "sqlite":
         yield f"sqlite:///{directory}/ledger.db"
     else:

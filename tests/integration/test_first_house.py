@@ -65,13 +65,7 @@ class FirstHouse:
         return dict(headers)["Content-Type"], body
 
     def rows(self) -> Rows:
-        """All rows of all tables."""
-        url = make_url(self.url)
-        drivername = "postgresql+psycopg" if url.get_backend_name() == "postgresql" else url.drivername
-        engine = create_engine(url.set(drivername=drivername), poolclass=NullPool)
-        with engine.connect() as connection:
-            tables = inspect(connection).get_table_names()
-            return {table: sorted(map(repr, connection.execute(text(f"SELECT * FROM {table}")))) for table in tables}
+        return rows_of(self.url)
 
 
 @pytest.fixture
@@ -92,6 +86,16 @@ def load(url: str) -> None:
     file = sqlite3.connect(make_url(url).database or "")
     file.executescript((FIXTURE / "sqlite.sql").read_bytes().decode())
     file.close()
+
+
+def rows_of(database_url: str) -> Rows:
+    """All rows of all tables."""
+    url = make_url(database_url)
+    drivername = "postgresql+psycopg" if url.get_backend_name() == "postgresql" else url.drivername
+    engine = create_engine(url.set(drivername=drivername), poolclass=NullPool)
+    with engine.connect() as connection:
+        tables = inspect(connection).get_table_names()
+        return {table: sorted(map(repr, connection.execute(text(f"SELECT * FROM {table}")))) for table in tables}
 
 
 def recorded(lines: list[dict[str, Any]]) -> dict[str, tuple[str, bytes]]:
