@@ -9,11 +9,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from refund_api.settings import SettingsError, read_serving_settings
+from refund_api.settings import Settings, SettingsError, read_serving_settings
 from refund_api.storage.engines.urls import make_engine
 
+
+def refuse_unusable_url(settings: Settings) -> None:
+    """SettingsError: a database URL that no worker could use. Nothing is opened."""
+    try:
+        make_engine(settings.database_url, threads=settings.threads)
+    except ValueError as error:
+        raise SettingsError(f"REFUND_API_DATABASE_URL: {error}") from None
+
+
 try:
-    settings = read_serving_settings()
+    settings = read_serving_settings(refuse_unusable_url)
 except SettingsError as error:
     sys.exit(str(error))
 
@@ -45,14 +54,8 @@ logconfig_dict = {
 
 
 def on_starting(server: Any) -> None:
-    """Refuse a database URL that no worker could use. No connection is opened."""
-    try:
-        make_engine(settings.database_url, threads=settings.threads)
-    except ValueError as error:
-        sys.exit(f"REFUND_API_DATABASE_URL: {error}")
-    on_reload(server)
-
-
-def on_reload(server: Any) -> None:
     """Log which keys are active from now on, in all workers."""
     server.log.info("active keys: %s", ", ".join(settings.active_kids()))
+
+
+on_reload = on_starting

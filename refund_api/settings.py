@@ -114,15 +114,18 @@ def serving_settings() -> Settings:
     return _serving or read_serving_settings()
 
 
-def read_serving_settings() -> Settings:
+def read_serving_settings(refuse: Callable[[Settings], None] | None = None) -> Settings:
     """The settings of the environment as they are now, fit for serving; SettingsError at the start.
 
     gunicorn's configuration calls this in the master, and again on SIGHUP. Settings that cannot be used then are
-    logged, and the former ones stay.
+    logged, and the former ones stay. `refuse` raises SettingsError for what cannot be judged here.
     """
     global _serving
     try:
-        _serving = Settings.from_environ().for_serving()
+        settings = Settings.from_environ().for_serving()
+        if refuse is not None:
+            refuse(settings)
+        _serving = settings
     except SettingsError as error:
         if _serving is None:
             raise

@@ -38,12 +38,18 @@ def keys(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def server(tmp_path: Path, keys: Path) -> Iterator[Gunicorn]:
-    url = f"sqlite:///{tmp_path}/refunds.db"
-    engine = make_engine(url, threads=1)
+def database_url(tmp_path: Path) -> Path:
+    path = tmp_path / "database-url"
+    path.write_text(f"sqlite:///{tmp_path}/refunds.db")
+    return path
+
+
+@pytest.fixture
+def server(tmp_path: Path, keys: Path, database_url: Path) -> Iterator[Gunicorn]:
+    engine = make_engine(database_url.read_text(), threads=1)
     upgrade(engine)
     engine.dispose()
-    env = {"REFUND_API_DATABASE_URL": url, "REFUND_API_KEYS_FILE": str(keys)}
+    env = {"REFUND_API_DATABASE_URL_FILE": str(database_url), "REFUND_API_KEYS_FILE": str(keys)}
     with gunicorn("wsgi:app", tmp_path / "gunicorn.log", env, workers=2) as running:
         yield running
 
@@ -97,6 +103,18 @@ def test_a_reload_takes_over_new_keys_and_keeps_the_former_ones_when_they_are_ba
         assert code(server, NEW) == 2001
         time.sleep(0.05)
     assert server.process.poll() is None
+
+
+def test_a_reload_keeps_the_former_settings_when_the_database_url_cannot_be_used(
+    server: Gunicorn, keys: Path, database_url: Path
+) -> None:
+    database_url.write_text("sqlite:////absent/refunds.db")
+    keys.write_text(ring(OLD, NEW))
+    reload(server, lambda: len(booted_workers(server)) == 4)
+    assert "the former ones stay: REFUND_API_DATABASE_URL: sqlite:////absent/refunds.db" in server.log.read_text()
+    for _ in range(20):
+        assert (code(server, OLD), code(server, NEW)) == (2001, 1002), "neither the database nor the keys"
+        time.sleep(0.05)
 
 
 def booted_workers(server: Gunicorn) -> list[int]:
