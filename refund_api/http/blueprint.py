@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from itertools import permutations
 
 from flask import Blueprint, Response, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.routing import BaseConverter, Map, Rule
+
+from xml_contracts.errors import DeclarationError
 
 from .edge import Edge, Endpoint
 
@@ -19,11 +22,21 @@ class ActionPath(BaseConverter):
 
     def __init__(self, url_map: Map, path: str) -> None:
         super().__init__(url_map)
-        self.regex = rf"(?ai:{re.escape(path)})(?:/+|/[^/]+/*)?"
+        self.regex = _pattern(path)
+
+
+def _pattern(path: str) -> str:
+    return rf"(?ai:{re.escape(path)})(?:/+|/[^/]+/*)?"
 
 
 def make_blueprint(edge: Edge) -> Blueprint:
-    """The actions and the error table, to be registered on an application."""
+    """The actions and the error table, to be registered on an application.
+
+    DeclarationError: one request would be for two actions.
+    """
+    for endpoint, other in permutations(edge.endpoints, 2):
+        if re.fullmatch(_pattern(endpoint.action.path), other.action.path):
+            raise DeclarationError(f"{other.action.path} would be a path of the action {endpoint.action.path} too")
     blueprint = Blueprint("api", __name__)
     for endpoint in edge.endpoints:
         blueprint.record(partial(_add_rules, edge, endpoint))

@@ -24,6 +24,7 @@ from tests.fakes import signed
 from tests.wire import members_of, write_json
 from tests.world import NOW, SECRET
 from xml_contracts import data_contract, member
+from xml_contracts.errors import DeclarationError
 from xml_contracts.reading import Reading
 from xml_contracts.refund import BaseRequest
 
@@ -160,3 +161,9 @@ def test_a_format_that_an_action_is_not_served_in_is_refused() -> None:
     client = create_app(Settings(), actions=(json_alone,), handler=lambda reading, context: SeatResult(1)).test_client()
     assert client.post(PATH, data=members()).status_code == 415
     assert client.post(PATH, json=members(), headers={"Accept": "text/xml"}).content_type.startswith("application/json")
+
+
+@pytest.mark.parametrize("path", [CANCEL.path, "/API/Order/Cancel", f"{CANCEL.path}/all", "/api/order"])
+def test_two_actions_for_one_request_are_refused(path: str) -> None:
+    with pytest.raises(DeclarationError, match="would be a path of the action"):
+        create_app(Settings(), actions=(CANCEL, replace(SEATS, path=path)))
