@@ -58,7 +58,7 @@ def problem_in_words(problem: Problem) -> str:
 
 
 def ignored_in_words(ignored: Sequence[Problem]) -> str:
-    """`name: reason; …` in ASCII, at most ten of them: fit for a log line and for a header."""
+    """`name: reason; …`, at most ten of them. The names are in ASCII: clients choose them, and logs show them."""
     members = [(problem.member, problem) for problem in ignored if problem.member is not None]
     words = [f"{quote(name, safe='')}: {why_skipped(problem)}" for name, problem in members[:MOST_IGNORED]]
     uncounted = sum(int(problem.arguments[0]) for problem in ignored if problem.reason is Skipped.MORE_UNKNOWN)

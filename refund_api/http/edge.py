@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import logging
 import re
+import string
 import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 from flask import Response
 from werkzeug.exceptions import NotFound
@@ -43,6 +45,9 @@ NOT_CACHED: Final = (("Cache-Control", "no-cache"), ("Pragma", "no-cache"), ("Ex
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NOTHING_READ: Final[Reading[Any]] = Reading(None)
+
+# gunicorn refuses any other character, behind a refund that is recorded; the words may be in another language.
+_FIT_FOR_A_HEADER: Final = string.punctuation + " "
 
 Negotiate = Callable[[Header, Header, Header, Header], Negotiated]
 
@@ -116,7 +121,7 @@ class Edge:
     def _explanation(self, reading: Reading[Any]) -> tuple[tuple[str, str], ...]:
         """The header that tells the client what was skipped; the legacy never told."""
         if reading.ignored and self._explain():
-            return ((EXPLAIN_HEADER, words.ignored_in_words(reading.ignored)),)
+            return ((EXPLAIN_HEADER, quote(words.ignored_in_words(reading.ignored), safe=_FIT_FOR_A_HEADER)),)
         return ()
 
     def _tell(

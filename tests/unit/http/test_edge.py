@@ -27,9 +27,9 @@ def recorded(reading: Reading[Any], context: RequestContext) -> Outcome:
     return Outcome(ApiResult(1, "Cancelled", "7"), RECORDED)
 
 
-def app_with(handler: Handler, *sinks: Sink) -> Flask:
+def app_with(handler: Handler, *sinks: Sink, explain: bool = False) -> Flask:
     app = Flask(__name__, static_folder=None)
-    edge = Edge((Endpoint.of(CANCEL, lambda: handler),), sinks, lambda: NOW, lambda: False)
+    edge = Edge((Endpoint.of(CANCEL, lambda: handler),), sinks, lambda: NOW, lambda: explain)
     app.register_blueprint(make_blueprint(edge))
     return app
 
@@ -96,6 +96,12 @@ def test_an_event_tells_how_the_answer_went_out() -> None:
     assert (event.context.request_id, event.read_format, event.write_format) == ("id-1", "json", "xml")
     assert event.skipped == (Problem("x", Skipped.UNKNOWN),)
     assert event.milliseconds > 0
+
+
+def test_words_in_another_language_become_a_header_that_a_server_can_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refund_api.words.why_skipped", lambda problem: "未知 100%\r\nX: y")
+    response = post('{"é": 1}')(app_with(recorded, explain=True))
+    assert response.headers["X-Data-Contract-Ignored"] == "%C3%A9: %E6%9C%AA%E7%9F%A5 100%%0D%0AX: y"
 
 
 def test_a_sink_that_always_raises_changes_no_answer_and_silences_no_other(caplog: pytest.LogCaptureFixture) -> None:
