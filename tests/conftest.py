@@ -1,6 +1,7 @@
-"""With CI set, a test that is skipped is a failure: CI installs all that a test can ask for.
+"""Settings of the shell are taken away, so that no test finds the database or the keys of a demo.
 
-And whenever the recorded vectors were run, the summary says how many of each group came out.
+With CI set, a test that is skipped is a failure: CI installs all that a test can ask for. And whenever the
+recorded vectors were run, the summary says how many of each group came out.
 """
 
 from __future__ import annotations
@@ -10,6 +11,12 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+
+
+def pytest_configure() -> None:
+    for name in list(os.environ):
+        if name.startswith("REFUND_API_"):
+            del os.environ[name]
 
 
 @pytest.hookimpl(wrapper=True)
