@@ -17,6 +17,7 @@ from refund_api.cancel.handler import CancelOrder
 from refund_api.parts import Parts
 from refund_api.ports import utc_now
 from refund_api.settings import Settings, SettingsError
+from refund_api.signing.schemes import SCHEMES
 from refund_api.storage.budget import Budget
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
@@ -76,7 +77,11 @@ def test_every_setting_of_the_ledger_reaches_the_handler(tmp_path: Path) -> None
     parts = make_parts(CANCEL, settings, unit_of_work := make_unit_of_work(settings))
     handler = CANCEL.make_handler(parts)
     assert isinstance(handler, CancelOrder)
-    assert (handler.verifier.schemes, handler.enforce_nonce, handler.notice_days) == ({"v2"}, False, 45)
+    assert (handler.verifier.schemes, handler.enforce_nonce, handler.notice_days) == (
+        SCHEMES.keys() - {"legacy"},
+        False,
+        45,
+    )
     assert handler.verifier.tolerance == timedelta(seconds=77)
     assert handler.unit_of_work is unit_of_work
     assert unit_of_work._budget == Budget()
