@@ -22,6 +22,8 @@ from flask import Response
 from werkzeug.exceptions import NotFound
 from werkzeug.http import HTTP_STATUS_CODES
 
+from xml_contracts.contract import contract_of
+from xml_contracts.errors import DeclarationError
 from xml_contracts.reading import Reading
 from xml_contracts.refund import ApiResult
 
@@ -62,7 +64,14 @@ class Endpoint:
 
     @classmethod
     def of(cls, action: Action, handler: Callable[[], Handler]) -> Endpoint:
-        """DeclarationError: a contract of the action cannot be read or written in one of its formats."""
+        """DeclarationError: a contract of the action cannot be read or written in one of its formats.
+
+        Or its result has no place for what the edge says by itself, that the ledger is away.
+        """
+        result: type = action.result
+        types = {member.attribute: member.type for member in contract_of(result).members}
+        if (types.get("code"), types.get("message")) != (int, str):
+            raise DeclarationError(f"{result.__name__}: a result has a number `code` and a text `message`")
         return cls(action, negotiator(formatters_for(action.request, action.result, action.formats)), handler)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, make_dataclass, replace
 from typing import Any
 
 import pytest
@@ -154,6 +154,14 @@ def test_a_signature_serves_one_request_of_either_action(client: FlaskClient) ->
 def test_what_was_skipped_is_explained(client: FlaskClient) -> None:
     answer = client.post(PATH, json=members(window=True))
     assert answer.headers["X-Data-Contract-Ignored"] == "window: unknown"
+
+
+@pytest.mark.parametrize("members", [{"code": int}, {"message": str}, {"code": int, "message": int}])
+def test_a_result_that_cannot_tell_that_the_ledger_is_away_is_refused(members: dict[str, type]) -> None:
+    fields = [(name, type_, member(default=type_())) for name, type_ in members.items()]
+    result = data_contract(namespace=NAMESPACE)(make_dataclass("Short", fields))
+    with pytest.raises(DeclarationError, match="Short: a result has a number `code` and a text `message`"):
+        create_app(Settings(), actions=(CANCEL, replace(SEATS, result=result)))
 
 
 def test_a_format_that_an_action_is_not_served_in_is_refused() -> None:
