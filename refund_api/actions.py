@@ -1,6 +1,6 @@
 """The actions that the service answers. Each is one row, which has all that the other packages need to know of it.
 
-A new action is a contract, a package beside `cancel/`, and a row here.
+A new action is a contract, a package beside `cancel/`, and a row here; docs/changing.md has the order.
 """
 
 from __future__ import annotations
