@@ -1,6 +1,7 @@
-"""The attributes DataContractSerializer looks at; it ignores every other one.
+"""The attributes that DataContractSerializer looks at; it ignores every other one (wire-facts 4.22-4.25).
 
-As in System.Runtime.Serialization.Attributes.Read, a bad value fails the document even where the element is skipped.
+As in System.Runtime.Serialization.Attributes.Read, a bad value fails the document, even on an element that is skipped
+(wire-facts 4.18).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ NO_ATTRIBUTES: Final = Attributes()
 
 
 def read_attributes(values: Mapping[str, str]) -> Attributes:
-    """From the values of those of LOOKED_AT that the element has."""
+    """`values` has the attributes of one element that are in LOOKED_AT. DocumentError: one has a bad value."""
     if _SIZE in values:
         _check_size(values[_SIZE])
     return Attributes(

@@ -1,6 +1,6 @@
-"""contract_of(cls): the declaration compiled once, every name resolved, nothing left for a request.
+"""contract_of(cls): compiles a declaration once, so that a request finds every name and type resolved.
 
-Wire order is .NET's: base class first, then ordinal by name within a class.
+The order of the members in XML is that of .NET: base class first, within a class ordinal by name (wire-facts 4.15).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .declare import ContractDeclaration, Pattern, Rule, contract_declaration, m
 from .errors import DeclarationError
 from .primitives import PRIMITIVES, Primitive, enum_primitive
 
-# What XmlConvert.EncodeLocalName leaves alone, in ASCII.
+# Names of ASCII that XmlConvert.EncodeLocalName does not change.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 

@@ -1,6 +1,6 @@
-"""PRIMITIVES: Python type -> Primitive; one row a type.
+"""PRIMITIVES: how each Python type is read from the text of an XML element, and written to it.
 
-`read` takes the text of an element, `write` gives it; both follow XmlConvert, not Python.
+Both follow .NET's XmlConvert, not the rules of Python.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ INT32_MAX: Final = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
-    """How one type is spelled in XML; `is_value_type`: no null, no z:Id.
+    """How one type is spelled in XML. A member of a value type cannot be null and has no z:Id (wire-facts 4.22, 4.24).
 
     `read` raises ValueNotReadable, `write` ValueError.
     """
@@ -49,7 +49,7 @@ def read_int32(text: str) -> int:
 
 
 def write_int32(value: int) -> str:
-    """An Int32, invariant; ValueError for anything else."""
+    """The digits of an Int32, in any culture the same (wire-facts 5.8). ValueError: not an Int32."""
     if not isinstance(value, int) or not INT32_MIN <= value <= INT32_MAX:
         raise ValueError(f"{value!r:.40} is not an Int32")
     return int.__repr__(value)
@@ -69,7 +69,7 @@ PRIMITIVES: Final[dict[type, Primitive]] = {
 
 
 def enum_primitive(enum: type[IntEnum]) -> Primitive:
-    """An enum is spelled by exact member name; numbers and lists are refused (wire-facts 4.27)."""
+    """An enum is spelled by the exact name of a member; numbers and lists of names are refused (wire-facts 4.27)."""
     by_name = dict(enum.__members__)
 
     def read(text: str) -> IntEnum:

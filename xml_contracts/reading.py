@@ -1,6 +1,7 @@
-"""What every codec gives: a `Reading`. Bad content is a value here, never an exception.
+"""What every codec gives: a `Reading`, in which bad content is a value.
 
-A `Reason` is a value of an enum, so that whoever shows it chooses the language; each codec has its own enum of reasons.
+A `Reason` is a value of an enum and no sentence, so that whoever shows it chooses the language. Each codec has enums of
+its own reasons.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ LONGEST_NAME: Final = 40
 """Characters kept of a name that a client chose."""
 
 MOST_UNKNOWN: Final = 64
-"""How many names that the contract does not have are kept one by one; the rest is a number."""
+"""How many unknown names are kept one by one; of the rest only the number is kept."""
 
 
 class Reason(Enum):
@@ -66,10 +67,10 @@ class Reading(Generic[T]):
 
 
 class IgnoredMembers:
-    """Collects what one request has that is skipped: each problem once, in order, and a bounded number of them.
+    """Collects what is skipped in one request: each problem once, in order, and no more than a limit.
 
-    The members of the contract bound themselves; names that the client chose are cut, and counted after the first
-    MOST_UNKNOWN.
+    A contract has few members, so these need no limit. Names that the client chose are cut to LONGEST_NAME characters,
+    and after the first MOST_UNKNOWN they are only counted.
     """
 
     def __init__(self) -> None:
@@ -77,11 +78,11 @@ class IgnoredMembers:
         self._unknown: set[str] = set()
 
     def add(self, member: str, reason: Skipped, *arguments: str | int) -> None:
-        """A member of the contract."""
+        """Add a member of the contract."""
         self._problems[Problem(member, reason, arguments)] = None
 
     def add_unknown(self, name: str) -> None:
-        """A name that the contract does not have."""
+        """Add a name that the contract does not have."""
         name = name[:LONGEST_NAME]
         if name not in self._unknown:
             self._unknown.add(name)
@@ -89,7 +90,7 @@ class IgnoredMembers:
                 self._problems[Problem(name, Skipped.UNKNOWN)] = None
 
     def problems(self) -> tuple[Problem, ...]:
-        """All of them; the last is MORE_UNKNOWN when names were left out."""
+        """All that was added; the last one is MORE_UNKNOWN when some names were only counted."""
         left_out = len(self._unknown) - MOST_UNKNOWN
         more = (Problem(None, Skipped.MORE_UNKNOWN, (left_out,)),) if left_out > 0 else ()
         return (*self._problems, *more)

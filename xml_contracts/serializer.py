@@ -1,4 +1,4 @@
-"""DataContractSerializer: bytes <-> instances of one contract; made once, safe to share between threads."""
+"""DataContractSerializer: bytes <-> instances of one contract. One instance serves all threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class DataContractSerializer(Generic[T]):
-    """Reads and writes what .NET's class of that name does. `charset` is `utf-8` or `utf-16`."""
+    """Reads and writes as .NET's class of this name does. `charset` is `utf-8` or `utf-16`."""
 
     def __init__(self, cls: type[T]) -> None:
         """DeclarationError when `cls` cannot be a data contract."""
@@ -24,13 +24,13 @@ class DataContractSerializer(Generic[T]):
         self._writer = Writer(contract)
 
     def read(self, data: bytes, charset: str = "utf-8") -> T | None:
-        """The instance, None for a root that is i:nil; DocumentError for anything unreadable."""
+        """The instance; None for a root that is i:nil. DocumentError: the document cannot be read."""
         return self.read_document(data, charset).value
 
     def read_document(self, data: bytes, charset: str = "utf-8") -> Reading[T]:
-        """The instance with the elements that were skipped, and why."""
+        """The same, as a Reading that also tells which elements were skipped, and why."""
         return self._reader.read(read_text(data, charset))
 
     def write(self, value: T | None, charset: str = "utf-8") -> bytes:
-        """The bytes of `value`; ValueNotWritable names the member."""
+        """The bytes of an instance, or of None. ValueNotWritable, whose text names the member."""
         return self._writer.write(value, charset)

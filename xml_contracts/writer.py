@@ -1,6 +1,6 @@
-"""Instance + contract -> bytes, as DataContractSerializer over XmlWriter writes them (wire-facts section 5).
+"""From an instance to bytes, as DataContractSerializer writes them through XmlWriter (wire-facts section 5).
 
-One table holds the text rules; lxml cannot write these bytes (` />`, CRLF, `&#x1;`).
+lxml cannot write some of these bytes (` />`, CRLF, `&#x1;`), so text is put together here. One table has its rules.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from .attributes import SCHEMA_INSTANCE
 from .contract import Contract, Member
 from .errors import ValueNotWritable
 
-# XmlUtf8RawTextWriter.WriteElementTextBlock; CheckCharacters is off, so InvalidXmlChar writes a reference.
+# XmlUtf8RawTextWriter.WriteElementTextBlock (wire-facts 5.5). CheckCharacters is off, so that characters which XML does
+# not allow become references (InvalidXmlChar, wire-facts 5.6).
 _RULES: Final = {
     "&": "&amp;",
     "<": "&lt;",
     ">": "&gt;",
     "\r\n": "\r\n",
-    "\r": "\r\n",  # NewLineHandling.Replace, NewLineChars of Windows
+    "\r": "\r\n",  # NewLineHandling.Replace, with the new line of Windows
     "\n": "\r\n",
     **{chr(c): f"&#x{c:X};" for c in (*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF)},
 }
@@ -37,12 +38,12 @@ def _written(match: re.Match[str]) -> str:
     try:
         return _RULES[match[0]]
     except KeyError:
-        # XmlUtf8RawTextWriter.EncodeSurrogate throws.
+        # XmlUtf8RawTextWriter.EncodeSurrogate throws (wire-facts 5.6).
         raise ValueNotWritable(f"lone surrogate U+{ord(match[0]):04X}") from None
 
 
 class _Slot(NamedTuple):
-    """How one member is written: `null` whole, anything else between `start` and `end`."""
+    """How one member is written: None as the text `null`, any other value between `start` and `end`."""
 
     value_of: Callable[[Any], Any]
     write: Callable[[Any], str]
@@ -53,7 +54,7 @@ class _Slot(NamedTuple):
 
 
 class Writer:
-    """Writes the instances of one contract; all that does not depend on a value is text made here, once."""
+    """Writes the instances of one contract. All text that depends on no value is made once, by the constructor."""
 
     def __init__(self, contract: Contract) -> None:
         self._name = contract.name
@@ -85,7 +86,7 @@ class Writer:
 
 def _slot(member: Member, contract: Contract) -> _Slot:
     own = member.declaring.namespace
-    # XmlWellFormedWriter puts declarations behind the attributes; a base member brings its own namespace.
+    # A member of a base class brings its own namespace. XmlWellFormedWriter writes it behind the attributes.
     xmlns = "" if own == contract.namespace else f' xmlns="{_attribute(own)}"'
     null = None if member.primitive.is_value_type else f'<{member.name} i:nil="true"{xmlns} />'
     value_of = attrgetter(member.attribute)
