@@ -1,6 +1,6 @@
 """schema_of(contract, visitor): a data contract compiled to a marshmallow schema, once.
 
-Members, their order and types come from the declaration; a format adds a visitor, which makes a field of each member.
+Members, their order and types come from the declaration. A format adds a visitor, which makes a field of each member.
 Names match exactly first, then ignoring case, as in .NET (wire-facts 6.1, 8.4).
 """
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Visitor(Generic[T]):
-    """What a format makes of a member, by the member's type; every enum is under IntEnum."""
+    """What a format makes of a member, by its type. `by_type` has one entry for all enums, under IntEnum."""
 
     format: str
     by_type: Mapping[type, Callable[[Member], T]]
@@ -57,7 +57,7 @@ class MemberField(fields.Field[T]):
         super().__init__(data_key=member.name, allow_none=not member.primitive.is_value_type)
 
     def make_error(self, key: str, **kwargs: Any) -> ValidationError:
-        """What marshmallow raises by itself: it is given nothing to complain about but null."""
+        """Called by marshmallow for the only error it can find by itself here: a null that the field does not take."""
         return NotConverted(ConversionFault.NULL)
 
 
@@ -78,13 +78,14 @@ class ContractSchema(Schema):
         self._by_name = {m.name: (m.attribute, self.fields[m.attribute]) for m in contract.declared}
 
     def find(self, name: str) -> str | None:
-        """The member that a name on the wire means, None for an unknown one."""
+        """The name of the member that `name` on the wire means; None for an unknown one."""
         return self._names.get(name) or self._folded.get(fold(name))
 
     def read(self, values: Sequence[tuple[str, Any]]) -> Reading[Any]:
-        """The instance of (member name, value), each assigned in its turn; one that fails changes nothing.
+        """An instance made of (member name, value) pairs. Each is assigned in turn; what does not convert is left out.
 
-        As JsonSerializerInternalReader.PopulateObject does; Schema.load takes every name once, and twice the time.
+        So does JsonSerializerInternalReader.PopulateObject (wire-facts 6.1). marshmallow's Schema.load takes no name
+        twice, and twice the time.
         """
         attributes: dict[str, Any] = {}
         errors: dict[Problem, None] = {}
@@ -112,7 +113,7 @@ class ContractSchema(Schema):
     def _repeated(
         self, values: Sequence[tuple[str, Any]], attributes: Mapping[str, Any], last_failed: set[str]
     ) -> tuple[Problem, ...]:
-        """Which of several values counts; where none does, the errors say so."""
+        """For each member sent several times: which value counts. If none does, the errors tell it already."""
         times = Counter(name for name, _ in values)
         return tuple(
             Problem(

@@ -1,6 +1,6 @@
-"""Text -> value as .NET converts it, wherever JSON and forms differ from XmlConvert.
+"""From text to values as .NET converts them, where JSON and forms differ from XML.
 
-Every function raises ValueNotReadable, a ValueError, for text that .NET refuses; nothing here knows JSON or forms.
+Every `read` function raises ValueNotReadable, a ValueError, for text that .NET refuses.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from xml_contracts.primitives import read_int32
 
 from .reasons import ConversionFault
 
-# Char.IsWhiteSpace; str.strip() alone would also take U+001C to U+001F.
+# What Char.IsWhiteSpace is true for. Python's str.strip() without an argument would also take U+001C to U+001F away.
 WHITE_SPACE: Final = "".join(
     map(
         chr,
@@ -25,13 +25,13 @@ WHITE_SPACE: Final = "".join(
     )
 )
 
-# BaseNumberConverter takes the first prefix away; Convert.ToInt32(…, 16) takes a sign and a 0x of its own.
+# BaseNumberConverter takes one prefix away. Convert.ToInt32(…, 16) takes a plus sign and another 0x (wire-facts 8.7).
 _HEX32 = re.compile(r"(?:#|0[xX]|&[hH])\+?(?:0[xX])?0*([0-9a-fA-F]{1,8})\Z")
 _NUMBER_STARTS = frozenset("+-0123456789")
 
 
 def fold(name: str) -> str:
-    """Upper case as StringComparison.OrdinalIgnoreCase has it: char by char, and nothing becomes ASCII."""
+    """Upper case as in StringComparison.OrdinalIgnoreCase: character by character, and no other becomes ASCII."""
     return name.upper() if name.isascii() else "".join(map(_upper, name))
 
 
@@ -41,7 +41,7 @@ def _upper(char: str) -> str:
 
 
 def wrap_int32(number: int) -> int:
-    """The lower 32 bits, signed: an unchecked cast."""
+    """The lower 32 bits as a signed number: what an unchecked cast to int gives in C#."""
     return (number + 2**31) % 2**32 - 2**31
 
 
@@ -53,7 +53,7 @@ def read_form_int32(text: str) -> int:
 
 
 class EnumText:
-    """How an enum is spelled in text: by name in any case, by number, or as a list that is ORed."""
+    """How text spells an enum: by name in any case, by number, or as a list of them that is combined by OR."""
 
     def __init__(self, enum: type[IntEnum]) -> None:
         self._enum = enum

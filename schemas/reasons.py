@@ -1,4 +1,4 @@
-"""Why JSON or a form is refused, wholly or in a member. The arguments of each reason are in brackets."""
+"""Why JSON or a form is refused, as a whole or in one member. The arguments of each reason are in brackets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from xml_contracts.reading import Reason
 
 
 class ConversionFault(Reason):
-    """A value cannot be taken: its member keeps what it had, the rest is read."""
+    """A value does not convert. Its member keeps the value it had, and the rest is read."""
 
     NOT_INT32 = "not a 32-bit integer"
     NOT_OF_ENUM = "not a value of the enum"  # (name of the enum)
@@ -17,7 +17,7 @@ class ConversionFault(Reason):
 
 
 class JsonFault(Reason):
-    """The body is not the JSON that the contract describes, or Json.NET would not get through it."""
+    """The body is not the JSON that the contract describes, or Json.NET would give up in it."""
 
     OTHER_ENCODING = "bytes that the encoding does not have"  # (index of the byte, encoding)
     NOT_JSON = "not JSON"

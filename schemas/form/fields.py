@@ -1,6 +1,6 @@
 """marshmallow fields: how a string, an int and an enum are taken from a form (wire-facts 8.6-8.8).
 
-A value that does not convert is NotConverted: the member keeps its default and the rest is read.
+A value that does not convert raises NotConverted. Its member then keeps its default, and the rest is read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""An HTML form -> an instance of a data contract, as JQueryMvcFormUrlEncodedFormatter binds it.
+"""From an HTML form to an instance of a data contract, as JQueryMvcFormUrlEncodedFormatter does it.
 
-Always UTF-8: neither the charset nor a byte order mark is looked at (wire-facts 1.13, section 8).
+The rules are in wire-facts section 8. A form is always read as UTF-8: neither the charset nor a byte order mark is
+looked at (wire-facts 1.13).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from ..build import ContractSchema
 from ..reasons import FormFault
 
 _ESCAPED = re.compile(r"(?:%[0-9a-fA-F]{2})+")
-# UTF8Encoding.GetChars of .NET Framework: a lead byte and a second one out of its range are one U+FFFD, not two.
+# UTF8Encoding.GetChars of .NET Framework makes one U+FFFD of a lead byte and a second byte that is out of range;
+# Python makes two (wire-facts 8.2).
 _TWO_AS_ONE = re.compile(rb"\xe0[\x80-\x9f]|\xed[\xa0-\xbf]|\xf0[\x80-\x8f]|\xf4[\x90-\xbf]")
 
 
@@ -38,7 +40,7 @@ def read_form(schema: ContractSchema, body: bytes) -> Reading[Any]:
     unknown: list[str] = []
     for name, value in first.items():
         member = schema.find(name)
-        if member is None:  # most names need no unescaping, so it comes second
+        if member is None:  # most names need no unescaping, so they are looked up as they are first
             plain = _unescape(name)
             member = schema.find(_model_name(plain))
             if member is None:
@@ -57,7 +59,7 @@ def _ignored(repeated: Iterable[str], unknown: Iterable[str]) -> tuple[Problem, 
     for member in repeated:
         ignored.add(member, Skipped.REPEATED_FIRST_COUNTS)
     for name in unknown:
-        if name:  # `&&` is a pair without a name, and nobody's mistake
+        if name:  # `&&` is a pair without a name (wire-facts 8.1), which is no mistake to tell of
             ignored.add_unknown(name)
     return ignored.problems()
 
@@ -67,7 +69,7 @@ def _decode(data: bytes) -> str:
 
 
 def _unescape(text: str) -> str:
-    """UriQueryUtility.UrlDecode: `+` is a space, what is no %XX stays."""
+    """UriQueryUtility.UrlDecode: `+` is a space; a % that begins no %XX stays as it is (wire-facts 8.1)."""
     text = text.replace("+", " ")
     return _ESCAPED.sub(_unescape_bytes, text) if "%" in text else text
 
@@ -77,7 +79,7 @@ def _unescape_bytes(escaped: re.Match[str]) -> str:
 
 
 def _model_name(name: str) -> str:
-    """FormDataCollectionExtensions.NormalizeJQueryToMvc: `x[]` is x; `x[y]` and `x[0]` are inside x, so no member."""
+    """FormDataCollectionExtensions.NormalizeJQueryToMvc: `x[]` is x; `x[y]` is no member (wire-facts 8.3)."""
     if name.rfind("[") > name.rfind("]"):
         raise DocumentError(FormFault.OPEN_BRACKET)
     return name.replace("[]", "")

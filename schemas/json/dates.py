@@ -1,6 +1,6 @@
 """Which JSON strings Json.NET 11.0.2 reads as dates (DateTimeUtils.TryParseDateTime, DateTimeParser).
 
-Its reader turns them into dates wherever it is not asked for text, as behind `$ref`.
+Its reader makes a date of such a string wherever it is not asked for text, as behind `$ref` (wire-facts 11.13).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from datetime import date
 from typing import Final
 
-# A zone may lack its sign and hours, or its minutes. The fraction takes all digits it can, up to seven.
+# An offset may lack its sign and hours, or its minutes. The fraction has at most seven digits.
 _ISO: Final = re.compile(
     r"""(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})
         T(?P<hour>[01][0-9]|2[0-4])(?P<below>:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,7}+)?)

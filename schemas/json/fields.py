@@ -1,7 +1,7 @@
 """marshmallow fields: how a string, an int and an enum are taken from JSON, as Json.NET 11.0.2 takes them.
 
-Two things can be wrong with a value (wire-facts 6.7-6.9). It does not convert: NotConverted, the member keeps what it
-had and the rest is read. Or Json.NET throws where it cannot go on: DocumentError, nothing is read.
+Two things can be wrong with a value (wire-facts 6.7-6.9). If it does not convert, NotConverted is raised: the member
+keeps what it had, and the rest is read. If Json.NET cannot go on behind it, DocumentError is raised: nothing is read.
 """
 
 from __future__ import annotations
@@ -78,14 +78,14 @@ class JsonEnum(MemberField[int]):
             raise self._not_of_enum() from None
 
     def _from_integer(self, value: Integer) -> int:
-        # Enum.ToObject(Type, Int64) keeps the lower half; a BigInteger it refuses.
+        # Enum.ToObject(Type, Int64) keeps the lower 32 bits (wire-facts 6.9), but refuses a BigInteger.
         number = int(value) if len(value) <= 20 else 2**63
         if not -(2**63) <= number < 2**63:
             raise self._not_of_enum()
         return self._text.value(number)
 
     def _from_object(self, pairs: Pairs, attr: str | None) -> int:
-        # JsonSerializerInternalReader.CreateObject: a primitive may come as {"$value": …}.
+        # JsonSerializerInternalReader.CreateObject: {"$value": 1} is the value 1.
         try:
             rest = past_metadata(pairs)
         except DocumentError:

@@ -1,6 +1,6 @@
-"""JSON bytes <-> an instance of a data contract: what Json.NET 11.0.2 makes of RFC 8259, and writes.
+"""JSON bytes <-> an instance of a data contract, as Json.NET 11.0.2 reads and writes (wire-facts sections 6 and 7).
 
-Anything that is not RFC 8259 is a DocumentError; the legacy's lenient grammar is not followed.
+Anything that is not RFC 8259 is a DocumentError. Json.NET takes more than that, which is not followed (ADR 0004).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ..reasons import ConversionFault, JsonFault
 from .tokens import Pairs, count_stops, past_metadata, read_tokens, replace_lone_surrogates
 
 _JSON_SPACE: Final = " \t\n\r"
-# StreamReader.DetectEncoding; the longer of two that begin alike comes first.
+# StreamReader.DetectEncoding. Of two marks that begin alike, the longer one comes first.
 _BYTE_ORDER_MARKS: Final = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\0\0", "utf-32-le"),
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-# JavaScriptUtils: C0, quote and backslash, and the three that end a line in JavaScript; nothing else.
+# JavaScriptUtils: controls below U+0020, quote, backslash, and three ends of lines; nothing else (wire-facts 7.2).
 _ESCAPES: Final = {
     **{code: f"\\u{code:04x}" for code in (*range(0x20), 0x85, 0x2028, 0x2029)},
     **{ord(char): "\\" + letter for char, letter in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)},
@@ -55,7 +55,7 @@ def read_json(schema: ContractSchema, body: bytes, charset: str) -> Reading[Any]
 def _decode(body: bytes, charset: str) -> str:
     mark, encoding = b"", "utf-16-le" if charset == "utf-16" else "utf-8"
     if charset == "utf-16" and body.startswith(b"\xff\xfe"):
-        mark = b"\xff\xfe"  # the charset's own preamble is looked for first
+        mark = b"\xff\xfe"  # the byte order mark of the charset itself is looked for first
     else:
         mark, encoding = next((m for m in _BYTE_ORDER_MARKS if body.startswith(m[0])), (mark, encoding))
     try:
@@ -84,7 +84,10 @@ def _read_members(schema: ContractSchema, pairs: Pairs) -> Reading[Any]:
 
 
 def _pass_over(values: list[Any]) -> bool:
-    """Whether the reader stopped in an unknown member; JsonReader.Skip does not survive a second stop in one."""
+    """Whether Json.NET's reader stops in one of these unknown members (see tokens.py for what a stop is).
+
+    DocumentError: a member has two stops, after which JsonReader.Skip gives up.
+    """
     stopped = False
     for value in values:
         stops = 0 if type(value) is str else count_stops(value)
@@ -102,7 +105,7 @@ def _ignored(names: Iterable[str]) -> tuple[Problem, ...]:
 
 
 class JsonWriter:
-    """Writes the instances of one contract; whatever does not depend on a value is made here, once."""
+    """Writes the instances of one contract. All that does not depend on a value is made once, by the constructor."""
 
     def __init__(self, contract: Contract) -> None:
         """DeclarationError: a member that JSON cannot carry."""
@@ -112,7 +115,7 @@ class JsonWriter:
         ]
 
     def write(self, value: Any, charset: str) -> bytes:
-        """The object of an instance, derived class first. ValueNotWritable: a value of another type."""
+        """The bytes of an instance, derived class first (wire-facts 7.1). ValueNotWritable: a value of another type."""
         pieces = []
         for start, value_of, literal, where in self._slots:
             try:

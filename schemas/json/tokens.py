@@ -47,7 +47,7 @@ class Integer(str):
 
     @property
     def stops_reader(self) -> bool:
-        """JsonTextReader.ParseNumber: a BigInteger has at most 380 characters."""
+        """Json.NET stops at an integer of more than 380 characters (JsonTextReader.ParseNumber)."""
         return len(self) > MAX_INTEGER_CHARS
 
 
@@ -58,7 +58,7 @@ class Real(str):
 
     @property
     def stops_reader(self) -> bool:
-        """Double.TryParse of .NET Framework refuses what would be infinite."""
+        """Json.NET stops at a number too large for a double, which is never infinity (wire-facts 11.11)."""
         return math.isinf(float(self))
 
 
@@ -88,7 +88,7 @@ def _read_shallow(text: str) -> Any:
 
 
 def _cut_deep(text: str) -> str:
-    """The text without what is below MAX_DEPTH: JsonReader.Push stops there once, then reads on."""
+    """The text without what is below MAX_DEPTH, where JsonReader.Push stops once and reads on (wire-facts 6.11)."""
     pieces: list[list[str]] = [[]]
     done = depth = 0
     for position, char in enumerate(_STRING.sub(lambda string: " " * len(string[0]), text)):
@@ -133,9 +133,9 @@ def replace_lone_surrogates(text: str) -> str:
 
 
 def past_metadata(pairs: Pairs) -> Pairs | None:
-    """The members after `$id`, `$type` and a null `$ref`; None where `$ref` names an object: none is known.
+    """The members behind `$id`, `$type` and a null `$ref`; None for any other `$ref`, which names no known object.
 
-    JsonSerializerInternalReader.ReadMetadataProperties; DocumentError where it throws.
+    JsonSerializerInternalReader.ReadMetadataProperties (wire-facts 6.2). DocumentError: it would throw.
     """
     for index, (name, value) in enumerate(pairs):
         if name == "$ref":
