@@ -107,9 +107,9 @@ class Node:
 class Pair:
     """A primary and its standby; they may be exchanged any number of times."""
 
-    def __init__(self, one: Node, other: Node) -> None:
-        self.nodes = (one, other)
-        self.primary, self.standby = one, other
+    def __init__(self, primary: Node, standby: Node) -> None:
+        self.nodes = (primary, standby)
+        self.primary, self.standby = primary, standby
 
     @property
     def url(self) -> str:
@@ -123,13 +123,13 @@ class Pair:
         self.standby.start()
         until(lambda: self.primary.value("SELECT state FROM pg_stat_replication") == "streaming")
 
-    def wait_for_standbys(self, wanted: bool) -> None:
+    def wait_for_standbys(self, synchronous: bool) -> None:
         """Whether a COMMIT waits for the standby (any one of the two names) or for nobody."""
-        names = f"ANY 1 ({', '.join(node.name for node in self.nodes)})" if wanted else ""
+        names = f"ANY 1 ({', '.join(node.name for node in self.nodes)})" if synchronous else ""
         with psycopg.connect(self.primary.url, autocommit=True) as connection:
             connection.execute(psycopg.sql.SQL("ALTER SYSTEM SET synchronous_standby_names = {}").format(names))
             connection.execute("SELECT pg_reload_conf()")
-        state = "quorum" if wanted else "async"
+        state = "quorum" if synchronous else "async"
         until(lambda: self.primary.value("SELECT sync_state FROM pg_stat_replication") == state)
 
     def stall(self) -> None:

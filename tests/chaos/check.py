@@ -122,10 +122,10 @@ def _lost(record: Record, ledger: Ledger) -> Iterator[str]:
 
 
 def _unexplained(record: Record, ledger: Ledger) -> Iterator[str]:
-    wanted = {(asked.order, asked.passengers) for asked in record.asked.values()}
+    asked_for = {(asked.order, asked.passengers) for asked in record.asked.values()}
     told = {seen.data for seen, _ in _cancelled(record)}
     for number, what in ledger.refunds.items():
-        if what not in wanted:
+        if what not in asked_for:
             yield f"nobody asked for refund {number}"
         elif number not in told:
             yield f"nobody was told of refund {number}"

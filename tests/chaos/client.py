@@ -48,7 +48,7 @@ def make_request(order_number: str, passengers: Sequence[str], *, like: Request 
     """A signed request in any format, ids in any case; with `like` it carries the signature of that one."""
     number = next(_numbers)
     at, nonce = (like.at, like.random) if like else (datetime.now(UTC), number)
-    ids = ", ".join(random.choice((one.lower(), one.upper())) for one in passengers)
+    ids = ", ".join(random.choice((passenger_id.lower(), passenger_id.upper())) for passenger_id in passengers)
     members = members_of(signed(order_number, ids, at=at, random=nonce))
     form = random.choice(FORMATS)
     return Request(

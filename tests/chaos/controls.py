@@ -56,7 +56,7 @@ def stolen_at_once(server: Gunicorn, the_stage: Stage) -> None:
             mine, *others = the_stage.book(_CROWD + 1)
             used = make_request(mine.order_number, mine.passengers)
             crowd.ask([used])
-            crowd.ask([make_request(one.order_number, one.passengers, like=used) for one in others])
+            crowd.ask([make_request(order.order_number, order.passengers, like=used) for order in others])
     progress("")
 
 
@@ -65,7 +65,7 @@ def stolen_after_restart(server: Gunicorn, the_stage: Stage) -> None:
     orders = the_stage.book(2 * _SIGNATURES)
     mine, others = orders[:_SIGNATURES], orders[_SIGNATURES:]
     with Crowd(server, the_stage.records, 1) as crowd:
-        used = [make_request(one.order_number, one.passengers) for one in mine]
+        used = [make_request(order.order_number, order.passengers) for order in mine]
         for request in used:
             crowd.ask([request])
         restart(server)
@@ -120,7 +120,7 @@ def run(control: Control, *, faulty: bool) -> tuple[dict[str, int], dict[str, li
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="make chaos-controls", description=__doc__)
     arguments.add_argument("--json", action="store_true")
-    wanted = arguments.parse_args()
+    options = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # so that the servers are stopped too
     as_it_is: Counter[str] = Counter()
     columns: dict[str, Figures] = {"as it is": as_it_is}
@@ -134,7 +134,7 @@ def main() -> int:
         caught = len(found[control.violation])
         bad = bad or not caught
         print(f"{name}: {f'caught, {caught}' if caught else 'NOT CAUGHT, 0'} {control.violation}", file=sys.stderr)
-    print_figures(columns, as_json=wanted.json)
+    print_figures(columns, as_json=options.json)
     return 1 if bad else 0
 
 

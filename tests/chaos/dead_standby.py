@@ -49,7 +49,7 @@ def run() -> tuple[Figures, dict[str, list[str]]]:
     ):
         servers.wait_for_standbys(True)
         warm_up(server)
-        requests = [make_request(one.order_number, one.passengers) for one in stage.book(_REQUESTS)]
+        requests = [make_request(order.order_number, order.passengers) for order in stage.book(_REQUESTS)]
         progress("dead standby: six requests at once, and an invalid one")
         servers.standby.stop()
         invalid = ask_without_standby(servers, server, crowd, requests)

@@ -120,17 +120,19 @@ def run(rounds: int, title: str, *, synchronous: bool) -> tuple[Figures, dict[st
             progress("")
             print(f"{title} round {number}: {done[-1]}", file=sys.stderr, flush=True)
         found = violations(read_record(stage.records), read_ledger(stage.engine)) | {"audit": stage.audit()}
-        found["no proof"] = [f"{title} {one}" for one in done if not one.acknowledged or one.first_answer > LATEST]
+        found["no proof"] = [
+            f"{title} {round_}" for round_ in done if not round_.acknowledged or round_.first_answer > LATEST
+        ]
     return figures_of(done, found), found
 
 
 def figures_of(rounds: list[Round], found: dict[str, list[str]]) -> Figures:
-    answers = sorted(one.first_answer for one in rounds)
+    answers = sorted(round_.first_answer for round_ in rounds)
     return {
         "rounds": len(rounds),
-        "acknowledged": sum(one.acknowledged for one in rounds),
-        "of these while stalled": sum(one.while_stalled for one in rounds),
-        "lost": sum(one.lost for one in rounds),
+        "acknowledged": sum(round_.acknowledged for round_ in rounds),
+        "of these while stalled": sum(round_.while_stalled for round_ in rounds),
+        "lost": sum(round_.lost for round_ in rounds),
         "other violations": sum(len(sentences) for kind, sentences in found.items() if kind != "lost"),
         "first answer, median s": round(answers[len(answers) // 2], 2),
         "first answer, worst s": round(answers[-1], 2),
@@ -143,26 +145,26 @@ def main() -> int:
     parser.add_argument("--control-rounds", type=int, default=3, help="with an asynchronous one, at least 1")
     parser.add_argument("--only", choices=("synchronous", "control", "dead-standby"), help="one of the three")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    wanted = parser.parse_args()
-    if min(wanted.rounds, wanted.control_rounds) < 1:
+    options = parser.parse_args()
+    if min(options.rounds, options.control_rounds) < 1:
         parser.error("a round that is not run proves nothing")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
     columns: dict[str, Figures] = {}
     failed = False
-    if wanted.only in (None, "synchronous"):
-        columns["synchronous"], found = run(wanted.rounds, "synchronous", synchronous=True)
+    if options.only in (None, "synchronous"):
+        columns["synchronous"], found = run(options.rounds, "synchronous", synchronous=True)
         print_violations("synchronous", found)
         failed |= any(found.values())
-    if wanted.only in (None, "control"):
-        columns["control"], _ = run(wanted.control_rounds, "control", synchronous=False)
+    if options.only in (None, "control"):
+        columns["control"], _ = run(options.control_rounds, "control", synchronous=False)
         if not columns["control"]["lost"]:
             print("control: nothing was lost, so this program would not see a loss", file=sys.stderr)
             failed = True
-    if wanted.only in (None, "dead-standby"):
+    if options.only in (None, "dead-standby"):
         columns["dead standby"], found = dead_standby.run()
         print_violations("dead standby", found)
         failed |= any(found.values())
-    print_figures(columns, as_json=wanted.json)
+    print_figures(columns, as_json=options.json)
     return 1 if failed else 0
 
 

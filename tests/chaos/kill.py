@@ -115,20 +115,20 @@ def main() -> int:
     arguments.add_argument("--kills", type=int, default=1000, help="an engine; default %(default)s")
     arguments.add_argument("--seconds", type=float, default=1800, help="of load, for all engines; default %(default)s")
     arguments.add_argument("--json", action="store_true")
-    wanted = arguments.parse_args()
+    options = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # so that the servers are stopped too
-    engines = ENGINES if wanted.engine == "all" else (wanted.engine,)
+    engines = ENGINES if options.engine == "all" else (options.engine,)
     columns, bad = {}, False
     for engine in engines:
         directory = Path(tempfile.mkdtemp(prefix=f"chaos-{engine}-"))
-        columns[engine], found = run(engine, wanted.kills, wanted.seconds / len(engines), directory)
+        columns[engine], found = run(engine, options.kills, options.seconds / len(engines), directory)
         print_violations(engine, found)
         if any(found.values()):
             bad = True
             print(f"{engine}: the record of the clients stays in {directory}", file=sys.stderr)
         else:
             shutil.rmtree(directory)
-    print_figures(columns, as_json=wanted.json)
+    print_figures(columns, as_json=options.json)
     return 1 if bad else 0
 
 

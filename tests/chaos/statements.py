@@ -17,5 +17,5 @@ def ledger_statements(dialect: str) -> dict[str, Executable]:
 
 def never_seen(dialect: str, points: Iterable[str]) -> list[str]:
     """The points before and after a statement of the ledger that are not among these."""
-    wanted = {f"{when} {name}" for when in ("before", "after") for name in ledger_statements(dialect)}
-    return sorted(wanted.difference(points))
+    needed = {f"{when} {name}" for when in ("before", "after") for name in ledger_statements(dialect)}
+    return sorted(needed.difference(points))

@@ -120,26 +120,26 @@ class Sweep:
     def _prepare(self, kind: Kind, title: str) -> Trial:
         """A new order, with what is cancelled beforehand."""
         order, other = self._stage.book(2, _PASSENGERS)
-        wanted = other if kind.other_order else order
-        anew = _cancel(wanted, kind.passengers)
+        target = other if kind.other_order else order
+        anew = _cancel(target, kind.passengers)
         if not kind.before:
-            return Trial(_cancel(wanted, kind.passengers), anew, None)
+            return Trial(_cancel(target, kind.passengers), anew, None)
         before = _cancel(order, kind.before)
         known = self._client.ask(before)
         self._expect_code(known, OK, f"{title}, made ready")
         if kind.signed is Signed.STOLEN:
-            return Trial(_cancel(wanted, kind.passengers, like=before), before, known)
-        request = before if kind.signed is Signed.AGAIN else _cancel(wanted, kind.passengers)
+            return Trial(_cancel(target, kind.passengers, like=before), before, known)
+        request = before if kind.signed is Signed.AGAIN else _cancel(target, kind.passengers)
         return Trial(request, anew, known if set(kind.before) == set(kind.passengers) else None)
 
     def _ask_again(self, kind: Kind, trial: Trial, title: str) -> None:
         """The same bytes twice, then who asks for the same anew, or for his own that was stolen from."""
         first = self._client.ask(trial.request)
         self._expect_code(first, kind.code, title)
-        for again, wanted in ((trial.request, first), (trial.then, trial.known or first)):
+        for again, expected in ((trial.request, first), (trial.then, trial.known or first)):
             answer = self._client.ask(again)
-            if answer != wanted:
-                self.problems.append(f"{title}: a repeat got {answer}, not {wanted}")
+            if answer != expected:
+                self.problems.append(f"{title}: a repeat got {answer}, not {expected}")
 
     def _expect_code(self, answer: Answer | None, code: int, title: str) -> None:
         if answer is None or answer.code != code:
@@ -193,16 +193,16 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="make chaos-failpoints", description=__doc__)
     arguments.add_argument("--engine", choices=(*ENGINES, "all"), default="all")
     arguments.add_argument("--json", action="store_true")
-    wanted = arguments.parse_args()
+    options = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # so that the servers are stopped too
-    engines = ENGINES if wanted.engine == "all" else (wanted.engine,)
+    engines = ENGINES if options.engine == "all" else (options.engine,)
     columns, bad = {}, False
     for engine in engines:
         with tempfile.TemporaryDirectory(prefix=f"chaos-{engine}-") as directory:
             columns[engine], found = run(engine, Path(directory))
         print_violations(engine, found)
         bad = bad or any(found.values())
-    print_figures(columns, as_json=wanted.json)
+    print_figures(columns, as_json=options.json)
     return 1 if bad else 0
 
 

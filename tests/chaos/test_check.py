@@ -154,7 +154,7 @@ def test_a_load_that_met_too_little_proves_nothing() -> None:
     assert len(unproven(Record())) == 5
     assert unproven(Record(everything.asked, everything.seen[1:])) == []
     for code, what in ((2004, "an overlap"), (1002, "a stolen signature")):
-        rest = [one for one in everything.seen if one.code != code]
+        rest = [answer for answer in everything.seen if answer.code != code]
         assert unproven(Record(everything.asked, rest)) == [f"the load had not {what}"]
 
 

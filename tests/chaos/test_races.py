@@ -37,8 +37,8 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def assert_nothing_is_wrong(scene: Scene) -> None:
-    found = violations(read_record(scene.stage.records), read_ledger(scene.stage.engine))
-    assert {kind: sentences for kind, sentences in found.items() if sentences} == {}
+    broken = violations(read_record(scene.stage.records), read_ledger(scene.stage.engine))
+    assert {kind: sentences for kind, sentences in broken.items() if sentences} == {}
     assert audit(scene.stage.env["REFUND_API_DATABASE_URL"]).clean
 
 

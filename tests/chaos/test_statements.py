@@ -14,13 +14,13 @@ DIALECTS = ("sqlite", "postgresql")
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_statement_that_the_ledger_uses_is_in_the_list(dialect: str) -> None:
-    found = ledger_statements(dialect)
-    assert found["_INSERT_NONCE"] is ledger._INSERT_NONCE[dialect]
+    statements = ledger_statements(dialect)
+    assert statements["_INSERT_NONCE"] is ledger._INSERT_NONCE[dialect]
     methods = [method for method in vars(ledger.SqlLedger).values() if hasattr(method, "__code__")]
     used = {name for method in methods for name in method.__code__.co_names}
-    assert {name for name in used if name.startswith("_") and name.isupper()} == found.keys()
+    assert {name for name in used if name.startswith("_") and name.isupper()} == statements.keys()
     from_sqlalchemy = {name for name in used if is_from_sqlalchemy(vars(ledger).get(name))}
-    assert from_sqlalchemy <= found.keys(), "a statement is built in a method, where the list does not see it"
+    assert from_sqlalchemy <= statements.keys(), "a statement is built in a method, where the list does not see it"
 
 
 def is_from_sqlalchemy(value: object) -> bool:

@@ -37,8 +37,8 @@ def book(
     order = {"order_number": order_number, "train_date": date(2027, 6, 1), "state": state, "currency": "CNY"}
     with engine.begin() as connection:
         connection.execute(insert(orders), order | {"updated_at": NOW})
-        for one in passengers:
-            row = {"order_number": order_number, "passenger_id": one, "paid_minor": 100}
+        for passenger_id in passengers:
+            row = {"order_number": order_number, "passenger_id": passenger_id, "paid_minor": 100}
             connection.execute(insert(passenger), row)
 
 
@@ -59,12 +59,12 @@ def asked(passengers: Iterable[str] = (ALICE,), order_number: str = ORDER, *, no
 
 
 def a_refund(passengers: Iterable[str] = (ALICE,), order_number: str = ORDER) -> Refund:
-    wanted = Cancellation(order_number, frozenset(passengers), None)
+    cancellation = Cancellation(order_number, frozenset(passengers), None)
     return Refund(
         order_number=order_number,
         refund_id=str(uuid.uuid4()),
-        set_hash=wanted.set_hash,
-        items=dict.fromkeys(wanted.passenger_ids, 100),
+        set_hash=cancellation.set_hash,
+        items=dict.fromkeys(cancellation.passenger_ids, 100),
         currency="CNY",
         reason="plans changed é",
         decided_at=NOW,

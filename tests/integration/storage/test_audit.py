@@ -69,8 +69,8 @@ def add_refund(connection: Connection, passengers: list[str], order_number: str 
 
 
 def add_items(connection: Connection, passengers: list[str], order_number: str = ORDER) -> None:
-    for one in passengers:
-        row = {"order_number": order_number, "passenger_id": one, "refund_id": ANOTHER, "amount_minor": 100}
+    for passenger_id in passengers:
+        row = {"order_number": order_number, "passenger_id": passenger_id, "refund_id": ANOTHER, "amount_minor": 100}
         connection.execute(insert(refund_item), row)
 
 

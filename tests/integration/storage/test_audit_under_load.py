@@ -43,15 +43,17 @@ def under_load(engine: Engine) -> Iterator[None]:
         for turn in itertools.count():
             number = f"load {writer} {turn}"
             run_writing(engine, partial(book_all, number=number))
-            for one in (ALICE, BOB):
-                SqlUnitOfWork(engine).run(partial(cancel, passengers=[one], order_number=number))
+            for passenger_id in (ALICE, BOB):
+                SqlUnitOfWork(engine).run(partial(cancel, passengers=[passenger_id], order_number=number))
                 if done.is_set():
                     return
 
     def book_all(connection: Connection, number: str) -> None:
         order = {"order_number": number, "train_date": date(2027, 6, 1), "state": BOOKED, "currency": "CNY"}
         connection.execute(insert(orders), order | {"updated_at": NOW})
-        rows = [{"order_number": number, "passenger_id": one, "paid_minor": 100} for one in (ALICE, BOB)]
+        rows = [
+            {"order_number": number, "passenger_id": passenger_id, "paid_minor": 100} for passenger_id in (ALICE, BOB)
+        ]
         connection.execute(insert(passenger), rows)
 
     with ThreadPoolExecutor(2) as pool:
@@ -71,9 +73,9 @@ def refunds(engine: Engine) -> int:
     return run_reading(engine, lambda connection: connection.scalar(select(func.count()).select_from(refund)) or 0)
 
 
-def wait_for_refunds(engine: Engine, wanted: int) -> None:
+def wait_for_refunds(engine: Engine, count: int) -> None:
     end = time.monotonic() + GENEROUS
-    while refunds(engine) < wanted:
+    while refunds(engine) < count:
         assert time.monotonic() < end, "the writers do not get on"
         time.sleep(0.01)
 

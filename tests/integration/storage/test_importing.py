@@ -155,7 +155,7 @@ def test_new_orders_are_created_and_importing_again_changes_nothing(engine: Engi
     assert view is not None
     assert view.order == Order(ORDER, date(2027, 6, 1), "booked", "CNY")
     assert view.updated_at == NOW
-    assert {one.passenger_id: one.paid_minor for one in view.passengers} == {ALICE: 100, BOB: 100}
+    assert {passenger.passenger_id: passenger.paid_minor for passenger in view.passengers} == {ALICE: 100, BOB: 100}
 
 
 def test_an_upsert_changes_state_and_date_and_adds_passengers_but_takes_none_away(engine: Engine) -> None:
@@ -167,7 +167,7 @@ def test_an_upsert_changes_state_and_date_and_adds_passengers_but_takes_none_awa
     assert view is not None and another is not None
     assert (view.order, view.updated_at) == (Order(ORDER, date(2027, 7, 1), "ticketed", "CNY"), LATER)
     assert (another.order, another.updated_at) == (Order("another", date(2027, 6, 1), "booked", "CNY"), NOW)
-    assert {one.passenger_id: one.paid_minor for one in view.passengers} == {ALICE: 100, BOB: 50}
+    assert {passenger.passenger_id: passenger.paid_minor for passenger in view.passengers} == {ALICE: 100, BOB: 50}
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def record(new: Refund, closes: bool, ledger: Ledger) -> None:
 def test_the_largest_order_is_imported_refunded_and_audited(engine: Engine) -> None:
     largest = passengers(1000, paid=10**15)
     assert imported(engine, line(passengers=largest)) == ImportResult(created=1)
-    ids = [one["passenger_id"] for one in largest]
+    ids = [passenger["passenger_id"] for passenger in largest]
     halves = [dict.fromkeys(half, 10**15) for half in (ids[:500], ids[500:])]
     for half, closes in zip(halves, (False, True), strict=True):
         new = replace(a_refund(half), items=half)

@@ -76,10 +76,10 @@ def strays(statement: Any, rows: list[dict[str, Any]]) -> list[str]:
         return [f"{table.name}: a row of {row}" for table in tables for row in rows if row["order_number"] != MINE]
     if not isinstance(statement, (Select, Update, Delete)):
         return [f"not understood: {statement}"]
-    wanted = {request_nonce.c.nonce} if tables == {request_nonce} else {table.c.order_number for table in tables}
+    keys = {request_nonce.c.nonce} if tables == {request_nonce} else {table.c.order_number for table in tables}
     bound = dict(equalities(statement.whereclause))
-    found = [f"{column} is not bound: {statement}" for column in wanted - bound.keys()]
-    for column in wanted & bound.keys() - {request_nonce.c.nonce}:
+    found = [f"{column} is not bound: {statement}" for column in keys - bound.keys()]
+    for column in keys & bound.keys() - {request_nonce.c.nonce}:
         values = [row.get(bound[column].key, bound[column].value) for row in rows]
         found += [f"{column} is {value}" for value in values if value != MINE]
     return found
@@ -88,10 +88,14 @@ def strays(statement: Any, rows: list[dict[str, Any]]) -> list[str]:
 def equalities(clause: ColumnElement[bool] | None) -> Iterator[tuple[Any, BindParameter[Any]]]:
     """The columns that a WHERE demands to equal a parameter, whatever else it demands; and the parameter."""
     if isinstance(clause, BooleanClauseList) and clause.operator is operators.and_:
-        for one in clause.clauses:
-            yield from equalities(one)
-    elif isinstance(clause, BinaryExpression) and clause.operator is operators.eq:
-        yield from [(clause.left, one) for one in [clause.right] if isinstance(one, BindParameter)]
+        for part in clause.clauses:
+            yield from equalities(part)
+    elif (
+        isinstance(clause, BinaryExpression)
+        and clause.operator is operators.eq
+        and isinstance(clause.right, BindParameter)
+    ):
+        yield clause.left, clause.right
 
 
 @pytest.fixture

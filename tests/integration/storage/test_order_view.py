@@ -62,4 +62,4 @@ def test_only_its_own_passengers_and_refunds_are_shown(engine: Engine) -> None:
     SqlUnitOfWork(engine).run(partial(cancel, order_number="another", passengers=[CAROL]))
     view = read_order(engine, ORDER)
     assert view is not None
-    assert ([one.passenger_id for one in view.passengers], view.refunds) == ([ALICE, BOB], ())
+    assert ([passenger.passenger_id for passenger in view.passengers], view.refunds) == ([ALICE, BOB], ())

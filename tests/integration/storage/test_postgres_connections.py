@@ -176,7 +176,7 @@ def silent_servers(count: int) -> Iterator[str]:
     """Hosts that take a connection and say nothing, as a URL lists them."""
     with ExitStack() as stack:
         silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        yield ",".join(f"127.0.0.1:{one.getsockname()[1]}" for one in silent)
+        yield ",".join(f"127.0.0.1:{server.getsockname()[1]}" for server in silent)
 
 
 @pytest.mark.parametrize("query", ["", "?connect_timeout=30"])
@@ -190,7 +190,7 @@ def test_servers_that_take_a_connection_and_say_nothing_are_given_up_within_the_
             return time.monotonic() - began
 
     took = at_once([partial(ask, hosts) for hosts in (1, 2, 3, 4)])
-    assert all(isinstance(one, float) and one < 3 + GENEROUS for one in took), took
+    assert all(isinstance(seconds, float) and seconds < 3 + GENEROUS for seconds in took), took
 
 
 def test_a_silent_server_is_left_for_the_next_one(own_engine: Engine) -> None:

@@ -71,7 +71,7 @@ def test_of_overlapping_sets_one_wins_and_the_others_are_refused_whole(served: S
 
 def test_disjoint_sets_are_all_refunded_and_the_last_closes_the_order(served: Service) -> None:
     for number in range(TURNS):
-        answers = race(partial(served.cancel, f"order-{number}", one) for one in ALL)
+        answers = race(partial(served.cancel, f"order-{number}", passenger_id) for passenger_id in ALL)
         assert len({answer.number for answer in answers}) == 3
     assert violations(served.engine) == []
     with served.engine.connect() as connection:
@@ -80,8 +80,8 @@ def test_disjoint_sets_are_all_refunded_and_the_last_closes_the_order(served: Se
 
 def test_a_signature_used_for_two_orders_at_once_serves_one_and_the_other_gets_1002(served: Service) -> None:
     numbers = ["order-0", "order-1"] * (THREADS // 2)
-    for turn, one in enumerate(ALL):
-        answers = race(partial(served.cancel, number, one, random=900_001 + turn) for number in numbers)
+    for turn, passenger_id in enumerate(ALL):
+        answers = race(partial(served.cancel, number, passenger_id, random=900_001 + turn) for number in numbers)
         (served_order,) = {number for number, code in zip(numbers, codes(answers), strict=True) if code == 1}
         assert codes(answers) == [1 if number == served_order else 1002 for number in numbers]
         assert len({answer.number for answer in answers if answer.result["code"] == 1}) == 1

@@ -196,7 +196,9 @@ def test_only_a_reason_and_the_last_error_may_be_missing() -> None:
 def test_what_is_due_and_what_has_expired_is_found_by_an_index_and_no_attempt_is_negative() -> None:
     indexes = {tuple(map(str, index.columns)) for table in metadata.tables.values() for index in table.indexes}
     assert indexes == {("refund_outbox.state", "refund_outbox.next_try_at"), ("request_nonce.expires_at",)}
-    checks = {str(one.sqltext) for one in refund_outbox.constraints if isinstance(one, CheckConstraint)}
+    checks = {
+        str(constraint.sqltext) for constraint in refund_outbox.constraints if isinstance(constraint, CheckConstraint)
+    }
     assert checks == {"state IN ('new', 'sent', 'failed')", "attempts >= 0"}
 
 

@@ -67,7 +67,9 @@ def test_of_overlapping_sets_at_once_one_wins_and_the_others_are_refused_whole(e
     for turn in range(5):
         number = f"order-{turn}"
         book(engine, number, [ALICE, BOB, CAROL])
-        works = [partial(unit.run, partial(cancel, passengers=one, order_number=number)) for one in sets]
+        works = [
+            partial(unit.run, partial(cancel, passengers=passenger_ids, order_number=number)) for passenger_ids in sets
+        ]
         answers = at_once(works)
         assert answers.count(Refusal.ALREADY_CANCELLED) == 3, answers
     assert count(engine, refund) == 5
@@ -77,7 +79,9 @@ def test_of_overlapping_sets_at_once_one_wins_and_the_others_are_refused_whole(e
 def test_disjoint_sets_at_once_are_all_refunded_and_the_last_closes_the_order(engine: Engine) -> None:
     book(engine, ORDER, [ALICE, BOB, CAROL])
     unit = SqlUnitOfWork(engine)
-    numbers = at_once([partial(unit.run, partial(cancel, passengers=[one])) for one in (ALICE, BOB, CAROL)])
+    numbers = at_once(
+        [partial(unit.run, partial(cancel, passengers=[passenger_id])) for passenger_id in (ALICE, BOB, CAROL)]
+    )
     assert len(set(numbers)) == 3
     assert violations(engine) == []
     with engine.connect() as connection:
@@ -87,7 +91,7 @@ def test_disjoint_sets_at_once_are_all_refunded_and_the_last_closes_the_order(en
 def test_a_nonce_claimed_at_once_for_many_things_is_had_by_one(engine: Engine) -> None:
     unit = SqlUnitOfWork(engine)
     nonces = [a_nonce("1", fingerprint) for fingerprint in "abcdef"]
-    claimed = at_once([partial(unit.run, partial(_claim, one)) for one in nonces])
+    claimed = at_once([partial(unit.run, partial(_claim, nonce)) for nonce in nonces])
     assert sorted(map(str, claimed)) == ["False"] * 5 + ["True"]
     same = at_once([partial(unit.run, partial(_claim, a_nonce("2", "a")))] * 6)
     assert same == [True] * 6

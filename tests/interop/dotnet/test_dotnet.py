@@ -75,8 +75,8 @@ def relay_to(server: Gunicorn) -> Iterator[Relay]:
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             accepting.join()
-            for one in relay.sockets:
-                one.close()
+            for connection in relay.sockets:
+                connection.close()
 
 
 def _accept(listener: socket.socket, relay: Relay) -> None:
