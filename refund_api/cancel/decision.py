@@ -70,7 +70,7 @@ class Decided:
 
 
 class _RollBack(Exception):
-    """Leaves the transaction without a trace."""
+    """Raised inside the transaction to roll it back."""
 
 
 def decide(unit_of_work: UnitOfWork, asked: Asked, *, enforce_nonce: bool = True) -> Decided:

@@ -1,4 +1,4 @@
-"""`audit`: is the ledger right? Exit status 0: it is; 1: it is not; 2: nobody knows, because it could not be read."""
+"""`audit`: is the ledger right? Exit status 0: it is; 1: it is not; 2: unknown, because it could not be read."""
 
 from __future__ import annotations
 

@@ -122,11 +122,11 @@ def _leave_out_the_row(context: ExceptionContext) -> None:
 
 
 def directory_to_make(url: str) -> None:
-    """None: a server's databases are somebody else's to make."""
+    """None: an operator makes the database on the server, and no directory is needed."""
 
 
 def make_database(engine: Engine) -> None:
-    """Nothing: a server's databases are somebody else's to make."""
+    """Does nothing: an operator makes the database on the server."""
 
 
 def writing(engine: Engine, budget: Budget, end: float) -> AbstractContextManager[Connection]:

@@ -20,7 +20,7 @@ from ...ports import LedgerUnavailable
 from .base import WAYS_OUT
 
 FileIdentity = tuple[int, int]
-"""Device and inode."""
+"""Device and inode of a file. No other file has both at the same time."""
 
 
 def file_identity(path: Path) -> FileIdentity:
@@ -55,4 +55,4 @@ def follow_file(engine: Engine, path: Path) -> None:
     @event.listens_for(engine, "checkout")
     def compare(driver: sqlite3.Connection, record: ConnectionPoolEntry, proxy: object) -> None:
         if record.info["file"] != file_identity(path):
-            raise DisconnectionError("another file has the name now")  # the pool opens it instead
+            raise DisconnectionError("another file has the name now")  # the pool then opens a new connection
