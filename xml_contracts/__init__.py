@@ -2,7 +2,14 @@
 
 from .contract import Contract, Member, contract_of
 from .declare import Pattern, Rule, data_contract, member
-from .errors import ContractError, DeclarationError, DocumentError, ValueNotReadable, ValueNotWritable
+from .errors import (
+    ContractError,
+    DeclarationError,
+    DocumentError,
+    ParserOutOfMemory,
+    ValueNotReadable,
+    ValueNotWritable,
+)
 from .reading import Problem, Reading, Reason, Skipped
 from .serializer import DataContractSerializer
 
@@ -13,6 +20,7 @@ __all__ = [
     "DeclarationError",
     "DocumentError",
     "Member",
+    "ParserOutOfMemory",
     "Pattern",
     "Problem",
     "Reading",

@@ -3,6 +3,7 @@
 ContractError
 ├── DeclarationError      ours: a class that cannot be a data contract; raised at import
 ├── DocumentError         theirs: bytes that are not the document the contract describes
+├── ParserOutOfMemory     ours: the parser lacks memory, whatever the document is
 ├── ValueNotReadable      theirs: text that is no value of its type; a ValueError too
 └── ValueNotWritable      ours: a value the wire cannot carry
 """
@@ -29,6 +30,10 @@ class DocumentError(ContractError):
 
     def __str__(self) -> str:
         return str(self.problem)
+
+
+class ParserOutOfMemory(ContractError):
+    """The parser has no memory, even with fresh means; it says nothing about the document, which may come again."""
 
 
 class ValueNotReadable(ContractError, ValueError):

@@ -21,7 +21,7 @@ import re
 from typing import Final
 from xml.parsers import expat
 
-from .errors import DocumentError
+from .errors import DocumentError, ParserOutOfMemory
 from .reasons import TextFault, XmlFault
 
 BLANK: Final = " \t\r\n"
@@ -41,6 +41,8 @@ _DECLARATION = re.compile(
         [ \t\r\n]* \?>""",
     re.VERBOSE,
 )
+
+_NO_MEMORY: Final = expat.errors.codes[expat.errors.XML_ERROR_NO_MEMORY]
 
 # In document order, so that a comment hides a CDATA section and the other way round.
 _MARKUP = re.compile(r"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<[?!]", re.DOTALL)
@@ -115,4 +117,6 @@ def check_well_formed(text: str) -> None:
     try:
         expat.ParserCreate(namespace_separator="\1").Parse(text, True)
     except expat.ExpatError as error:
+        if error.code == _NO_MEMORY:
+            raise ParserOutOfMemory(str(error)) from error
         raise DocumentError(XmlFault.NOT_WELL_FORMED, error.lineno, error.offset + 1) from None

@@ -1,6 +1,4 @@
-"""Text + contract -> instance, by the rules of DataContractSerializer (wire-facts 4.14-4.27).
-
-The one module that knows lxml, in tree mode only: a parser *target* switches its guards off.
+"""Element tree + contract -> instance, by the rules of DataContractSerializer (wire-facts 4.14-4.27).
 
 What is difficult: .NET reads members forward only. It keeps the position of the last member it took, in the order of
 the contract; an element whose member stands further on moves the position there, and every other element is skipped
@@ -12,25 +10,22 @@ without a word. So one pass over the children of the root has two states for eac
   because .NET looks at them too. Why it was skipped is worked out after the pass (`_ignored`), so that a document in
   order pays nothing for it.
 
-`z:Id` and `z:Ref` copy a value read earlier, so the pass also keeps the values by id. libxml2 wants namespace names to
-be URIs and .NET does not: such a document is parsed again with `recover`, after expat has called it well-formed.
+`z:Id` and `z:Ref` copy a value read earlier, so the pass also keeps the values by id.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, Final
-
-from lxml import etree
 
 from .attributes import LOOKED_AT, NO_ATTRIBUTES, SERIALIZATION, Attributes, read_attributes
 from .contract import Contract, Member
 from .declare import contract_declaration
 from .errors import DocumentError, ValueNotReadable
+from .parsing import Element, parse
 from .primitives import read_int32
-from .prolog import BLANK, check_well_formed
+from .prolog import BLANK
 from .reading import IgnoredMembers, Problem, Reading, Skipped
 from .reasons import MemberFault, XmlFault
 
@@ -51,7 +46,7 @@ class Reader:
 
     def read(self, text: str) -> Reading[Any]:
         """The document in `text`; DocumentError for anything DataContractSerializer refuses."""
-        root = _parse(text)
+        root = parse(text)
         name = self._contract.name
         if root.tag not in self._roots:
             raise DocumentError(XmlFault.OTHER_ROOT, *_shown(str(root.tag)), *_shown(self._contract.qname))
@@ -65,7 +60,7 @@ class Reader:
         _refuse_text(root.text)
         return self._read_members(root, {attributes.id: root} if attributes.id else {})
 
-    def _read_members(self, root: etree._Element, objects: dict[str, Any]) -> Reading[Any]:
+    def _read_members(self, root: Element, objects: dict[str, Any]) -> Reading[Any]:
         values: dict[str, Any] = {}
         skipped: dict[str, int] = {}
         last = -1
@@ -101,7 +96,7 @@ class Reader:
         return ignored.problems()
 
 
-def _read_member(element: etree._Element, member: Member, objects: dict[str, Any]) -> Any:
+def _read_member(element: Element, member: Member, objects: dict[str, Any]) -> Any:
     attributes = _attributes(element)
     if member.primitive.is_value_type and (attributes.ref or attributes.nil or attributes.id):
         raise DocumentError(MemberFault.VALUE_TYPE_CANNOT_REFER, member=member.name)
@@ -130,7 +125,7 @@ def _referred(ref: str, member: Member, objects: dict[str, Any]) -> Any:
     return value
 
 
-def _type_reader(element: etree._Element, member: Member, type_: str) -> Callable[[str], Any]:
+def _type_reader(element: Element, member: Member, type_: str) -> Callable[[str], Any]:
     """Only an enum looks at i:type: it may be its own name, or xsd:int, whose value unboxes to it."""
     if not issubclass(member.type, IntEnum):
         return member.primitive.read
@@ -143,7 +138,7 @@ def _type_reader(element: etree._Element, member: Member, type_: str) -> Callabl
     return member.primitive.read
 
 
-def _resolve(element: etree._Element, type_: str) -> str:
+def _resolve(element: Element, type_: str) -> str:
     """XmlObjectSerializerReadContext.ParseQualifiedName; with an undeclared prefix it is a name that no type has."""
     prefix, colon, name = type_.partition(":")
     if not colon:
@@ -151,7 +146,7 @@ def _resolve(element: etree._Element, type_: str) -> str:
     return f"{{{element.nsmap.get(prefix or None, '')}}}{name}"
 
 
-def _attributes(element: etree._Element) -> Attributes:
+def _attributes(element: Element) -> Attributes:
     names = element.keys()
     if not names:
         return NO_ATTRIBUTES
@@ -168,59 +163,3 @@ def _shown(tag: str) -> tuple[str, str]:
     """Name and namespace, cut."""
     namespace, _, name = tag.rpartition("}")
     return name[:80], namespace[1:121]
-
-
-def _new_parser(*, recover: bool = False) -> etree.XMLParser:
-    return etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,  # so libxml2 stops below 256 levels, which is .NET's MaxDepth too (wire-facts 4.1)
-        remove_comments=True,
-        collect_ids=False,  # the values of xml:id are nobody's business
-        recover=recover,
-    )
-
-
-class _Local(threading.local):
-    """A parser a thread: a shared one locks, and a new one for each document adds a fifth to the parse."""
-
-    def __init__(self) -> None:
-        self.parser = _new_parser()
-
-
-_LOCAL: Final = _Local()
-_NAMESPACE_IS_NO_URI: Final = {etree.ErrorTypes.WAR_NS_URI, etree.ErrorTypes.WAR_NS_URI_RELATIVE}
-
-
-def _parse(text: str) -> etree._Element:
-    data = text.encode()
-    parser = _LOCAL.parser
-    try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as error:
-        if error.code not in _NAMESPACE_IS_NO_URI:
-            raise _unreadable(error.code, *error.position) from None
-    else:
-        # libxml2 judges by the last entry of its log: a warning hides the namespace errors before it.
-        if not parser.error_log:
-            return root
-    check_well_formed(text)
-    return _parse_despite_namespaces(data)
-
-
-def _parse_despite_namespaces(data: bytes) -> etree._Element:
-    """For well-formed text: libxml2 wants namespace names to be URIs, .NET takes any; no other error may be there."""
-    parser = _new_parser(recover=True)
-    root = etree.fromstring(data, parser)
-    for entry in parser.error_log:
-        if entry.level >= etree.ErrorLevels.ERROR and entry.type not in _NAMESPACE_IS_NO_URI:
-            raise _unreadable(entry.type, entry.line, entry.column)
-    return root
-
-
-def _unreadable(code: int, line: int, column: int) -> DocumentError:
-    reason = XmlFault.TOO_DEEP if code == etree.ErrorTypes.ERR_RESOURCE_LIMIT else XmlFault.NOT_WELL_FORMED
-    return DocumentError(reason, line, column)

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from werkzeug import exceptions as http
 
+from xml_contracts.errors import ParserOutOfMemory
+
 from .. import words
 from ..events import Broken, Happening, LedgerAway, Outcome, RequestRefused, Result
 from ..ports import LedgerUnavailable
@@ -122,6 +124,11 @@ def _ledger_away(error: LedgerUnavailable, asked: Asked) -> Answer:
     return answer_with(Outcome(result, LedgerAway(str(error))))
 
 
+def _parser_out_of_memory(error: ParserOutOfMemory, asked: Asked) -> Answer:
+    result = asked.result(code=TRY_AGAIN, message=words.TRY_AGAIN)
+    return answer_with(Outcome(result, Broken(error)))
+
+
 def _broken(error: Exception, _: Asked) -> Answer:
     return Answer(500, HttpError("An error has occurred."), Broken(error))
 
@@ -133,6 +140,7 @@ ANSWERS: Final[Mapping[type, Callable[[Any, Asked], Answer]]] = {
     UnsupportedMediaType: _unsupported_media_type,
     MethodNotAllowed: _method_not_allowed,
     LedgerUnavailable: _ledger_away,
+    ParserOutOfMemory: _parser_out_of_memory,
     http.NotFound: _no_resource,
     http.MethodNotAllowed: _method_of_page_not_allowed,
     http.InternalServerError: _broken,

@@ -20,7 +20,7 @@ from refund_api.http.media import (
     UnsupportedMediaType,
 )
 from refund_api.ports import LedgerUnavailable
-from xml_contracts.errors import ValueNotWritable
+from xml_contracts.errors import ParserOutOfMemory, ValueNotWritable
 from xml_contracts.refund import ApiResult
 
 ENVIRON = {"REQUEST_METHOD": "PUT", "RAW_URI": "/a%20b", "HTTP_HOST": "localhost", "wsgi.url_scheme": "http"}
@@ -76,6 +76,12 @@ def test_a_ledger_that_is_away_asks_to_come_again() -> None:
     assert answer_to(error, ASKED) == Answer(503, again, LedgerAway(str(error)), (("Retry-After", "2"),))
     told = ActionAnswered(3001)
     assert answer_with(Outcome(again, told)) == Answer(503, again, told, (("Retry-After", "2"),))
+
+
+def test_a_parser_without_memory_asks_to_come_again_and_tells_the_operator() -> None:
+    error = ParserOutOfMemory("Memory allocation failed")
+    again = ApiResult(3001, "Try again", None)
+    assert answer_to(error, ASKED) == Answer(503, again, Broken(error), (("Retry-After", "2"),))
 
 
 def test_every_other_result_of_the_action_is_a_200() -> None:
