@@ -3,12 +3,12 @@
 Two requests may want the same rows, a server may restart, a connection may break. Most such errors are gone when the
 whole transaction is run again, so it is, with a pause that grows and is drawn at random, lest two rivals meet again.
 
-An attempt ends in one of four ways:
+An attempt ends in one of these ways:
 - committed: what `work` returned is returned;
 - `work` raised something that is no database error: rolled back, and raised as it is;
 - a database error, which the engine judges (Verdict): AGAIN begins the next attempt while the budget lasts,
   UNAVAILABLE raises LedgerUnavailable at once, FAULT raises the error as it is;
-- no connection of the pool was free in time: LedgerUnavailable.
+- no connection of the pool was free in time, or there was no memory: LedgerUnavailable.
 
 `work` must be safe to run more than once: when a connection breaks in COMMIT, nobody knows what was written.
 """
@@ -66,6 +66,8 @@ def _repeat(
                 return work(connection)
         except PoolTimeout as error:
             raise LedgerUnavailable("no connection is free") from error
+        except MemoryError as error:  # SQLite's too: its driver makes no database error of it
+            raise LedgerUnavailable("out of memory") from error
         except DBAPIError as error:
             verdict = verdict_on(error)
             if verdict is Verdict.FAULT:

@@ -100,7 +100,7 @@ class FileLock:
         helper = _Helper(file)
         try:
             threading.Thread(target=self._stand_in_queue, args=(helper,), name="ledger-lock", daemon=True).start()
-        except RuntimeError:
+        except (RuntimeError, MemoryError):
             os.close(file)
             raise
         return helper

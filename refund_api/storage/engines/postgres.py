@@ -150,6 +150,9 @@ def _transaction(engine: Engine, budget: Budget, end: float, set_up: TextClause)
             with connection.begin():
                 connection.execute(set_up, times)
                 yield connection
+        except MemoryError:
+            driver.spent = True  # an answer may be half read
+            raise
         except DBAPIError as error:
             # This server became a standby. This connection is not used again: a new one looks for the new primary.
             driver.spent |= getattr(error.orig, "sqlstate", None) == "25006"

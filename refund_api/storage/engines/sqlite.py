@@ -79,7 +79,7 @@ def make_database(engine: Engine) -> None:
 def _open(driver: sqlite3.Connection, record: object) -> None:
     try:
         _make_durable(driver)
-    except sqlite3.Error:
+    except (sqlite3.Error, MemoryError):
         driver.close()
         raise
 
@@ -130,6 +130,9 @@ def _transaction(engine: Engine, budget: Budget, end: float, *, reading: bool = 
             with _read_only(driver) if reading else nullcontext(), connection.begin():
                 yield connection
                 _wait_for_locks(driver, budget, end)  # the COMMIT may wait for the time that the statements left
+        except MemoryError:
+            connection.invalidate()  # nobody knows what it has left undone
+            raise
         except DBAPIError as error:
             if verdict(error) is Verdict.UNAVAILABLE:
                 connection.invalidate()  # a connection that was opened on a read-only file stays read-only
