@@ -23,6 +23,7 @@ from .conversions import fold
 from .reasons import ConversionFault
 
 T = TypeVar("T")
+Arguments = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,9 +57,13 @@ class MemberField(fields.Field[T]):
     def __init__(self, member: Member) -> None:
         super().__init__(data_key=member.name, allow_none=not member.primitive.is_value_type)
 
-    def make_error(self, key: str, **kwargs: Any) -> ValidationError:
-        """Called by marshmallow for the only error it can find by itself here: a null that the field does not take."""
-        return NotConverted(ConversionFault.NULL)
+    def read(self, value: Any, name: str) -> T | None:
+        """The value converted. A body may have thousands of them, and deserialize() takes four times as long."""
+        if value is not None:
+            return self._deserialize(value, name, None)
+        if self.allow_none:
+            return None
+        raise NotConverted(ConversionFault.NULL)
 
 
 FieldVisitor = Visitor[MemberField[Any]]
@@ -75,11 +80,17 @@ class ContractSchema(Schema):
         self.contract = contract
         self._names = {m.name: m.name for m in contract.declared}
         self._folded = {fold(m.name): m.name for m in reversed(contract.declared)}
-        self._by_name = {m.name: (m.attribute, self.fields[m.attribute]) for m in contract.declared}
+        self._lengths = set(map(len, self._names))
+        fields_ = cast(dict[str, MemberField[Any]], self.fields)
+        self._by_name = {m.name: (m.attribute, fields_[m.attribute]) for m in contract.declared}
 
     def find(self, name: str) -> str | None:
         """The name of the member that `name` on the wire means; None for an unknown one."""
-        return self._names.get(name) or self._folded.get(fold(name))
+        member = self._names.get(name)
+        # Declared names are ASCII, and folding makes nothing ASCII; a client's name may have 64 KiB.
+        if member is None and len(name) in self._lengths and name.isascii():
+            return self._folded.get(fold(name))
+        return member
 
     def read(self, values: Sequence[tuple[str, Any]]) -> Reading[Any]:
         """An instance made of (member name, value) pairs. Each is assigned in turn; what does not convert is left out.
@@ -88,27 +99,19 @@ class ContractSchema(Schema):
         twice, and twice the time.
         """
         attributes: dict[str, Any] = {}
-        errors: dict[Problem, None] = {}
-        failed: set[object] = set()
+        errors: dict[tuple[str, Reason, Arguments], None] = {}
         last_failed: set[str] = set()
         for name, value in values:
-            text = (name, type(value), value) if isinstance(value, str) else None
-            if text in failed:
-                last_failed.add(name)
-                continue
             attribute, field = self._by_name[name]
             try:
-                attributes[attribute] = field.deserialize(value, name)
+                attributes[attribute] = field.read(value, name)
             except NotConverted as error:
-                errors[Problem(name, error.reason, error.arguments)] = None
+                errors[name, error.reason, error.arguments] = None
                 last_failed.add(name)
-                if text is not None:
-                    failed.add(text)
             else:
-                if last_failed:
-                    last_failed.discard(name)
+                last_failed.discard(name)
         repeated = self._repeated(values, attributes, last_failed) if len(attributes) < len(values) else ()
-        return Reading(self.contract.cls(**attributes), tuple(errors), repeated)
+        return Reading(self.contract.cls(**attributes), tuple(Problem(*error) for error in errors), repeated)
 
     def _repeated(
         self, values: Sequence[tuple[str, Any]], attributes: Mapping[str, Any], last_failed: set[str]

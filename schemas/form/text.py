@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from xml_contracts.errors import DocumentError
 from xml_contracts.reading import IgnoredMembers, Problem, Reading, Skipped
@@ -17,7 +18,6 @@ from xml_contracts.reading import IgnoredMembers, Problem, Reading, Skipped
 from ..build import ContractSchema
 from ..reasons import FormFault
 
-_ESCAPED = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 # UTF8Encoding.GetChars of .NET Framework makes one U+FFFD of a lead byte and a second byte that is out of range;
 # Python makes two (wire-facts 8.2).
 _TWO_AS_ONE = re.compile(rb"\xe0[\x80-\x9f]|\xed[\xa0-\xbf]|\xf0[\x80-\x8f]|\xf4[\x90-\xbf]")
@@ -69,13 +69,12 @@ def _decode(data: bytes) -> str:
 
 
 def _unescape(text: str) -> str:
-    """UriQueryUtility.UrlDecode: `+` is a space; a % that begins no %XX stays as it is (wire-facts 8.1)."""
+    """UriQueryUtility.UrlDecode: `+` is a space; a % that begins no %XX stays as it is (wire-facts 8.1).
+
+    Escaped bytes and text never make one character together: text is whole characters.
+    """
     text = text.replace("+", " ")
-    return _ESCAPED.sub(_unescape_bytes, text) if "%" in text else text
-
-
-def _unescape_bytes(escaped: re.Match[str]) -> str:
-    return _decode(bytes.fromhex(escaped[0].replace("%", "")))
+    return _decode(unquote_to_bytes(text)) if "%" in text else text
 
 
 def _model_name(name: str) -> str:

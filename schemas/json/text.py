@@ -21,6 +21,7 @@ from ..build import ContractSchema, Visitor
 from ..reasons import ConversionFault, JsonFault
 from .tokens import Pairs, count_stops, past_metadata, read_tokens, replace_lone_surrogates
 
+_CONTAINERS: Final = {list, tuple}
 _JSON_SPACE: Final = " \t\n\r"
 # StreamReader.DetectEncoding. Of two marks that begin alike, the longer one comes first.
 _BYTE_ORDER_MARKS: Final = (
@@ -72,7 +73,7 @@ def _read_members(schema: ContractSchema, pairs: Pairs) -> Reading[Any]:
         if member is None:
             unknown.append((name, value))
             continue
-        if isinstance(value, list | tuple) and count_stops(value):
+        if type(value) in _CONTAINERS and count_stops(value):
             raise DocumentError(JsonFault.STOP, member=member)
         known.append((member, value))
     if not unknown:

@@ -9,10 +9,12 @@ past the first stop in a member; a second one ends the read. So whoever takes or
 stops are in it, and no more than that: 0, 1, or 2 for two and more (`count_stops`).
 
 Numbers are easy: they keep their text and are asked (`stops_reader`). Depth is not: Python's parser recurses, and a
-body can hold 30,000 levels. So text with more than MAX_DEPTH brackets is first made shallow (`_cut_deep`). One scan
-keeps the depth, strings blanked out. On every way down through a multiple of MAX_DEPTH levels it lays the text so far
-aside and begins a new piece. On the way up it parses the piece alone, so that a syntax error below is still found,
-counts its stops, and puts a value with as many stops in its place. What is left has at most MAX_DEPTH levels.
+body can hold 30,000 levels. So text with more than MAX_DEPTH brackets is first made shallow (`_cut_deep`). It is cut
+into layers of MAX_DEPTH levels each: one scan keeps the depth, strings blanked out, and on every way down through a
+multiple of MAX_DEPTH levels a container begins in the next layer, and leaves a gap in this one. Then the layers are
+parsed, the deepest first, each as one list of all its containers, because there may be thousands of small ones. So a
+syntax error is found wherever it is, and every gap gets a value with as many stops as its container has. What is left
+is the first layer, which has at most MAX_DEPTH levels.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ MAX_DEPTH: Final = 256
 MAX_INTEGER_CHARS: Final = 380
 
 # Brackets inside strings do not count. A string left open runs to the end.
-_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_STRING = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)', re.DOTALL)
 # What replaces a container that was cut out, by its stops: null has none, 1e999 is one because no double holds it. More
 # than two change nothing.
 _WITH_STOPS: Final = (" null ", " 1e999 ", " [1e999,1e999] ")
@@ -89,13 +91,27 @@ def _read_shallow(text: str) -> Any:
 
 def _cut_deep(text: str) -> str:
     """The text without what is below MAX_DEPTH, where JsonReader.Push stops once and reads on (wire-facts 6.11)."""
-    pieces: list[list[str]] = [[]]
+    layers = _layers(text)
+    stops: list[int] = []
+    for number, layer in reversed(list(enumerate(layers[1:]))):
+        containers = _read_shallow(f"[{_filled(layer, stops)[:-1]}]")
+        own = 1 if number == 0 else 0
+        stops = [own + count_stops(container) for container in containers]
+    return _filled(layers[0], stops)
+
+
+def _layers(text: str) -> list[list[str | None]]:
+    """The pieces of each layer, with None for a gap; below the first layer a comma follows every container."""
+    layers: list[list[str | None]] = [[]]
+    layer = layers[0]
     done = depth = 0
-    for position, char in enumerate(_STRING.sub(lambda string: " " * len(string[0]), text)):
+    for position, char in enumerate(_without_strings(text)):
         if char in "[{":
             if depth and depth % MAX_DEPTH == 0:
-                pieces[-1].append(text[done:position])
-                pieces.append([])
+                layer += text[done:position], None
+                if depth // MAX_DEPTH == len(layers):
+                    layers.append([])
+                layer = layers[depth // MAX_DEPTH]
                 done = position
             depth += 1
         elif char in "]}":
@@ -103,13 +119,26 @@ def _cut_deep(text: str) -> str:
             if depth < 0:
                 break
             if depth and depth % MAX_DEPTH == 0:
-                piece = "".join(pieces.pop()) + text[done : position + 1]
+                layer += text[done : position + 1], ","
+                layer = layers[depth // MAX_DEPTH - 1]
                 done = position + 1
-                stops = count_stops(_read_shallow(piece)) + (depth == MAX_DEPTH)
-                pieces[-1].append(_WITH_STOPS[min(stops, 2)])
     if depth:
         raise DocumentError(JsonFault.UNBALANCED)
-    return "".join(pieces[0]) + text[done:]
+    layer.append(text[done:])
+    return layers
+
+
+def _without_strings(text: str) -> str:
+    """As long as the text; the pieces between two strings are left alone, the strings are blank."""
+    pieces = _STRING.split(text)
+    pieces[1::2] = [" " * len(string) for string in pieces[1::2]]
+    return "".join(pieces)
+
+
+def _filled(layer: list[str | None], stops: list[int]) -> str:
+    """The text of a layer, in every gap a value with as many stops as its container has."""
+    gaps = iter(stops)
+    return "".join([_WITH_STOPS[min(next(gaps), 2)] if piece is None else piece for piece in layer])
 
 
 def count_stops(value: Any) -> int:
@@ -118,12 +147,13 @@ def count_stops(value: Any) -> int:
     values = [value]
     while values:
         value = values.pop()
-        if isinstance(value, list):
-            values.extend(value)
-        elif isinstance(value, tuple):
-            values.extend(member for _, member in value)
-        elif isinstance(value, Integer | Real):
+        kind = type(value)
+        if kind is Integer or kind is Real:
             stops += value.stops_reader
+        elif kind is list:
+            values += value
+        elif kind is tuple:
+            values += [member for _, member in value]
     return stops
 
 
