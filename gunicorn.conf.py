@@ -38,6 +38,10 @@ keepalive = 75  # longer than nginx keeps its side (60 s), so that nginx never w
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # the heartbeat must not wait for a disk
 control_socket_disable = True  # since 25.1 gunicorn opens one in the home directory
 permit_unconventional_http_method = True  # the action answers any method, with 405
+# gunicorn reads in the square of what is sent: 100 full lines take 78 ms, 50 take 21. Browsers send about 20.
+limit_request_line = 4094
+limit_request_fields = 50
+limit_request_field_size = 8190
 forwarder_headers = ""  # by default a header of the client may set SCRIPT_NAME and PATH_INFO
 
 logconfig_dict = {

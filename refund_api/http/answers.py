@@ -25,6 +25,7 @@ from .media import (
     HttpError,
     MediaType,
     MethodNotAllowed,
+    TransferCoded,
     UnsupportedMediaType,
 )
 
@@ -87,6 +88,10 @@ def _body_encoded(error: BodyEncoded, _: Asked) -> Answer:
     return _refused(415, text)
 
 
+def _transfer_coded(_: TransferCoded, __: Asked) -> Answer:
+    return _refused(501, "The request entity's transfer encoding is not supported: it can be 'chunked' alone.")
+
+
 def _unsupported_media_type(error: UnsupportedMediaType, _: Asked) -> Answer:
     if error.media_type is not None:
         text = f"The request entity's media type '{error.media_type}' is not supported for this resource."
@@ -137,6 +142,7 @@ ANSWERS: Final[Mapping[type, Callable[[Any, Asked], Answer]]] = {
     BodyCutShort: _body_cut_short,
     BodyTooLong: _body_too_long,
     BodyEncoded: _body_encoded,
+    TransferCoded: _transfer_coded,
     UnsupportedMediaType: _unsupported_media_type,
     MethodNotAllowed: _method_not_allowed,
     LedgerUnavailable: _ledger_away,

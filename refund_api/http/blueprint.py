@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from itertools import permutations
+from typing import Any
 
 from flask import Blueprint, Response, request
 from flask.blueprints import BlueprintSetupState
@@ -13,6 +14,7 @@ from werkzeug.routing import BaseConverter, Map, Rule
 from xml_contracts.errors import DeclarationError
 
 from .edge import Edge, Endpoint
+from .headers import without_long_headers
 
 
 class ActionPath(BaseConverter):
@@ -38,6 +40,7 @@ def make_blueprint(edge: Edge) -> Blueprint:
         if re.fullmatch(_pattern(endpoint.action.path), other.action.path):
             raise DeclarationError(f"{other.action.path} would be a path of the action {endpoint.action.path} too")
     blueprint = Blueprint("api", __name__)
+    blueprint.record(_bound_headers)
     for endpoint in edge.endpoints:
         blueprint.record(partial(_add_rules, edge, endpoint))
 
@@ -46,6 +49,12 @@ def make_blueprint(edge: Edge) -> Blueprint:
 
     blueprint.app_errorhandler(Exception)(refuse)
     return blueprint
+
+
+def _bound_headers(state: BlueprintSetupState) -> None:
+    """Around the whole application: Werkzeug reads a header before it looks for a route."""
+    app: Any = state.app
+    app.wsgi_app = without_long_headers(app.wsgi_app)
 
 
 def _add_rules(edge: Edge, endpoint: Endpoint, state: BlueprintSetupState) -> None:

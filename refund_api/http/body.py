@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Final
 
-from .media import BodyCutShort, BodyEncoded, BodyFault, BodyTooLong
+from .headers import MAX_HEADER
+from .media import BodyCutShort, BodyEncoded, BodyFault, BodyTooLong, TransferCoded
 
 MAX_BODY: Final = 65536
 """Bytes. A cancellation is about 500."""
@@ -19,10 +20,12 @@ _LENGTH = re.compile(r"0*([0-9]+)")
 
 
 def read_body(environ: Mapping[str, Any]) -> bytes:
-    """All bytes of the body. Raises BodyCutShort, BodyTooLong, BodyEncoded."""
+    """All bytes of the body. Raises TransferCoded, BodyEncoded, BodyTooLong, BodyCutShort."""
+    if environ.get("HTTP_TRANSFER_ENCODING", "chunked").strip().lower() != "chunked":
+        raise TransferCoded  # gunicorn puts the chunks of `gzip, chunked` together and leaves them compressed
     coding = environ.get("HTTP_CONTENT_ENCODING", "").strip()
     if coding and coding.lower() != "identity":
-        raise BodyEncoded(coding)
+        raise BodyEncoded(coding[:MAX_HEADER])  # the answer repeats it
     promised = environ.get("CONTENT_LENGTH")
     if promised:
         return _read_promised(environ["wsgi.input"], promised)

@@ -18,17 +18,29 @@ _NOT_IRI = "\x80-\x9f\ud800-\udfff\ufdd0-\ufdef\ufff0-\uffff\U000e0000-\U000e0ff
 _PRIVATE_USE = "\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd"
 _KEPT_IN_QUERY = re.compile(f"[{_NOT_IRI}]")
 _KEPT_IN_PATH = re.compile(f"[{_NOT_IRI}{_PRIVATE_USE}]")
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
+_ABSOLUTE = re.compile(r"([^/?#]*://)([^/?#]*)")
 _BIDI_CONTROLS = re.compile("[\u200e\u200f\u202a-\u202e]")
 
 
 def requested_uri(environ: Mapping[str, Any]) -> str:
     """The absolute URI as .NET's Uri.ToString() prints it: as sent, mostly unescaped (wire-facts 3.5)."""
     raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or _rebuilt(environ)
-    if raw.startswith("/"):
-        host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-        raw = f"{environ['wsgi.url_scheme']}://{host}{raw}"
+    absolute = _ABSOLUTE.match(raw)
+    if absolute:
+        raw = f"{absolute[1]}{_host(absolute[2], environ)}{raw[absolute.end() :]}"
+    elif raw.startswith("/"):
+        raw = f"{environ['wsgi.url_scheme']}://{_host(environ.get('HTTP_HOST', ''), environ)}{raw}"
     path, mark, query = raw.partition("?")
     return _unescaped(path, _KEPT_IN_PATH) + mark + _unescaped(query, _KEPT_IN_QUERY)
+
+
+def _host(sent: str, environ: Mapping[str, Any]) -> str:
+    """The host that was asked for. When it is no host name: the server's own, which is none either on a Unix socket."""
+    if _HOST.fullmatch(sent):
+        return sent
+    own = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+    return own if _HOST.fullmatch(own) else "localhost"
 
 
 def _rebuilt(environ: Mapping[str, Any]) -> str:

@@ -81,6 +81,10 @@ class BodyEncoded(RequestRefused):
         self.coding = coding
 
 
+class TransferCoded(RequestRefused):
+    """A transfer coding other than `chunked` alone: nobody on the way has undone it."""
+
+
 class UnsupportedMediaType(RequestRefused):
     """No formatter reads the body; `media_type` is None where no readable Content-Type was sent."""
 

@@ -113,7 +113,7 @@ def _read_line(number: int, text: str) -> ImportedOrder:
         raise _LineRefused("not JSON") from None
     _check_keys("the line", value, _ORDER_KEYS)
     order = Order(
-        _text("order_number", value, _is_order_number, "not 1 to 64 characters without control characters"),
+        _text("order_number", value, _is_order_number, "blank, or not 1 to 64 characters without control characters"),
         _date(value["train_date"]),
         _text("state", value, _STATE.fullmatch, "not 1 to 16 of a-z and _"),
         _text("currency", value, _CURRENCY.fullmatch, "not three capital letters"),
@@ -168,7 +168,11 @@ def _text(name: str, value: Mapping[str, Any], fits: Any, otherwise: str) -> str
 
 def _is_order_number(value: str) -> bool:
     # Cc: control characters, NUL among them. Cs: a lone surrogate, which no database takes.
-    return 1 <= len(value) <= 64 and not any(unicodedata.category(c) in {"Cc", "Cs"} for c in value)
+    return (
+        1 <= len(value) <= 64
+        and not value.isspace()
+        and not any(unicodedata.category(c) in {"Cc", "Cs"} for c in value)
+    )
 
 
 def _date(value: object) -> date:

@@ -17,6 +17,7 @@ from refund_api.http.media import (
     HttpError,
     MediaType,
     MethodNotAllowed,
+    TransferCoded,
     UnsupportedMediaType,
 )
 from refund_api.ports import LedgerUnavailable
@@ -47,6 +48,10 @@ def refused(status: int, text: str, *headers: tuple[str, str]) -> Answer:
         (
             BodyEncoded("gzip"),
             refused(415, "The request entity's content encoding 'gzip' is not supported for this resource."),
+        ),
+        (
+            TransferCoded(),
+            refused(501, "The request entity's transfer encoding is not supported: it can be 'chunked' alone."),
         ),
         (
             UnsupportedMediaType(MediaType("Text", "plain", {"x": "y"})),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from refund_api.http.body import MAX_BODY, read_body
-from refund_api.http.media import BodyCutShort, BodyEncoded, BodyTooLong
+from refund_api.http.headers import MAX_HEADER
+from refund_api.http.media import BodyCutShort, BodyEncoded, BodyTooLong, TransferCoded
 
 
 class Stream(io.RawIOBase):
@@ -111,3 +112,22 @@ def test_an_encoded_body_is_refused_by_name_and_unread(coding: str) -> None:
 @pytest.mark.parametrize("coding", ["", " ", "identity", " Identity "])
 def test_no_encoding_at_all_may_be_spelled_out(coding: str) -> None:
     assert read_body(environ(b"ab", CONTENT_LENGTH="2", HTTP_CONTENT_ENCODING=coding)) == b"ab"
+
+
+def test_of_an_endless_encoding_no_more_is_repeated_than_a_header_may_have() -> None:
+    with pytest.raises(BodyEncoded) as refusal:
+        read_body(environ(b"", HTTP_CONTENT_ENCODING="gzip," * 100_000))
+    assert refusal.value.coding == ("gzip," * 103)[:MAX_HEADER]
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "deflate,chunked", "identity, chunked", "gzip", ""])
+def test_a_transfer_coding_beside_chunked_is_refused_unread(coding: str) -> None:
+    stream = Stream(b"\x1f\x8b")
+    with pytest.raises(TransferCoded):
+        read_body(chunked(stream, HTTP_TRANSFER_ENCODING=coding))
+    assert stream.given == 0
+
+
+@pytest.mark.parametrize("coding", ["chunked", " Chunked "])
+def test_chunked_alone_is_no_obstacle(coding: str) -> None:
+    assert read_body(chunked(b"ab", HTTP_TRANSFER_ENCODING=coding)) == b"ab"

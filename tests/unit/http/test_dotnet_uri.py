@@ -69,3 +69,44 @@ def test_a_server_that_keeps_no_uri_has_one_made_from_its_parts() -> None:
     }
     assert requested_uri(environ) == "http://127.0.0.1:8000/a b%25/\u53d6?q=A"
     assert requested_uri(environ | {"QUERY_STRING": ""}) == "http://127.0.0.1:8000/a b%25/\u53d6"
+
+
+OWN = {"wsgi.url_scheme": "http", "SERVER_NAME": "10.0.0.7", "SERVER_PORT": "8000"}
+
+
+@pytest.mark.parametrize("host", ["a", "a.b-c_d:8443", "127.0.0.1:80", "[::1]:8000", "[fe80::1]", "a:", "x" * 253])
+def test_a_host_name_is_repeated_as_it_was_sent(host: str) -> None:
+    assert requested_uri(OWN | {"RAW_URI": "/x", "HTTP_HOST": host}) == f"http://{host}/x"
+    assert requested_uri(OWN | {"RAW_URI": f"https://{host}/x"}) == f"https://{host}/x"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "<b>",
+        "a b",
+        "a,b",
+        "a'",
+        '"a"',
+        "u@a",
+        "a%41",
+        "\xe9",
+        "a:b",
+        "a:808080",
+        "[::1",
+        "[<b>]",
+        "x" * 254,
+        "a\\b",
+        "a;b",
+    ],
+)
+def test_what_is_no_host_name_is_not_repeated_and_the_address_of_the_server_stands_in_its_place(host: str) -> None:
+    assert requested_uri(OWN | {"RAW_URI": "/x?y", "HTTP_HOST": host}) == "http://10.0.0.7:8000/x?y"
+    assert requested_uri(OWN | {"RAW_URI": f"https://{host}?y"}) == "https://10.0.0.7:8000?y"
+
+
+@pytest.mark.parametrize("name", ["/run/refund-api.sock", "<b>", ""])
+def test_on_a_unix_socket_the_server_has_no_address_to_give(name: str) -> None:
+    """gunicorn takes SERVER_NAME from the Host there, or gives the path of the socket."""
+    environ = OWN | {"RAW_URI": "/x", "HTTP_HOST": "<b>", "SERVER_NAME": name, "SERVER_PORT": ""}
+    assert requested_uri(environ) == "http://localhost/x"
