@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from refund_api.serving import pre_request as pre_request
 from refund_api.settings import Settings, SettingsError, read_serving_settings
 from refund_api.storage.engines.urls import make_engine
 

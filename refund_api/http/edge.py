@@ -37,6 +37,7 @@ from .body import read_body
 from .formatters import OUTSIDE_ANY_ACTION, formatters_for
 from .media import MethodNotAllowed, UnsupportedMediaType
 from .negotiation import Header, Negotiated, negotiator
+from .refused_body import drain
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +98,7 @@ class Edge:
         context = self._context(environ)
         reading = _NOTHING_READ
         try:
-            _require(endpoint.action.method, environ)
-            body = read_body(environ)
+            body = _take_body(endpoint.action.method, environ)
             # The time is taken anew: a client that sends its body slowly must not stretch its tolerance.
             context = RequestContext(context.request_id, context.source, self._clock())
             reading = _read(chosen, body)
@@ -115,6 +115,7 @@ class Edge:
     def refuse(self, error: Exception, environ: dict[str, Any]) -> Response:
         """The answer to a request that no action took, because of `error`."""
         started = time.perf_counter()
+        drain(environ)
         chosen = _negotiated(self._negotiate_outside, environ)
         answer = answer_to(error, Asked(environ, ApiResult))
         content = _write(chosen, answer)
@@ -160,6 +161,16 @@ def _negotiated(negotiate: Negotiate, environ: dict[str, Any]) -> Negotiated:
         header("HTTP_ACCEPT_CHARSET"),
         header("HTTP_X_REQUESTED_WITH"),
     )
+
+
+def _take_body(allowed: str, environ: dict[str, Any]) -> bytes:
+    """The whole body of a request with the right method; else what `_require` and `read_body` raise."""
+    try:
+        _require(allowed, environ)
+        return read_body(environ)
+    except Exception:
+        drain(environ)
+        raise
 
 
 def _require(allowed: str, environ: dict[str, Any]) -> None:
