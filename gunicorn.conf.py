@@ -1,7 +1,8 @@
 """How gunicorn runs the service; gunicorn finds this file by itself in the working directory.
 
-The settings are read here first: if one is wrong, a line on the terminal says so before anything listens. The address
-to listen on is not set here; gunicorn takes it from `--bind` or from the variable PORT.
+The settings are read here first: if one is wrong, a line on the terminal says so before anything listens. On SIGHUP
+gunicorn runs this file again, so that settings and key ring are read anew. The application is imported here and not
+made: workers find its modules in memory, and a reload does not have to wait for imports. So new code needs a restart.
 """
 
 import os
@@ -9,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import app as app  # no worker has to import it again
 from refund_api.serving import pre_request as pre_request
+from refund_api.serving import when_ready as when_ready
 from refund_api.settings import Settings, SettingsError, read_serving_settings
 from refund_api.storage.engines.urls import make_engine
 
@@ -27,10 +30,12 @@ try:
 except SettingsError as error:
     sys.exit(str(error))
 
+if not os.environ.get("PORT"):  # with PORT, gunicorn's default is 0.0.0.0
+    bind = "127.0.0.1:8000"  # `--bind` goes first
 worker_class = "gthread"
 workers = max(1, int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1))
 threads = settings.threads
-preload_app = False  # no database handle may cross a fork
+preload_app = False  # each worker makes its application itself: no database handle may cross a fork
 
 timeout = 30
 graceful_timeout = 25  # SIGTERM: requests in flight finish within this, then exit 0

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -17,8 +19,9 @@ import pytest
 
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
+from tests.attack import reloads
 from tests.fakes import signed
-from tests.servers import START_TIMEOUT, Gunicorn, gunicorn
+from tests.servers import ROOT, START_TIMEOUT, Gunicorn, gunicorn
 from tests.wire import members_of, write_json
 
 OLD, NEW = "the key before the rotation", "the key behind the rotation"
@@ -46,12 +49,16 @@ def database_url(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(tmp_path: Path, keys: Path, database_url: Path) -> Iterator[Gunicorn]:
-    engine = make_engine(database_url.read_text(), threads=1)
-    upgrade(engine)
-    engine.dispose()
+    make_ledger(database_url.read_text())
     env = {"REFUND_API_DATABASE_URL_FILE": str(database_url), "REFUND_API_KEYS_FILE": str(keys)}
     with gunicorn("wsgi:app", tmp_path / "gunicorn.log", env, workers=2) as running:
         yield running
+
+
+def make_ledger(url: str) -> None:
+    engine = make_engine(url, threads=1)
+    upgrade(engine)
+    engine.dispose()
 
 
 def post(server: Gunicorn, secret: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
@@ -135,6 +142,39 @@ def test_a_replaced_key_file_counts_from_a_reload_on_also_for_a_worker_that_was_
     assert "active keys: k0\n" in server.log.read_text()
     reload(server, lambda: code(server, NEW) == 2001)
     assert "active keys: k0, k1\n" in server.log.read_text()
+
+
+def test_under_load_no_request_fails_during_reloads_and_each_takes_over_the_new_key(tmp_path: Path) -> None:
+    with reloads.service(tmp_path) as (server, ring):
+        figures = reloads.attack(server, ring, 3, rate=10)
+    assert len(figures.answers) > 10
+    assert (figures.failed, figures.keys_taken) == (0, 3)
+
+
+def test_a_reload_reads_the_other_settings_anew_too(tmp_path: Path, keys: Path) -> None:
+    url = tmp_path / "url"
+    url.write_text(f"sqlite:///{tmp_path}/nowhere.db")
+    env = {"REFUND_API_DATABASE_URL_FILE": str(url), "REFUND_API_KEYS_FILE": str(keys)}
+    with gunicorn("wsgi:app", tmp_path / "gunicorn.log", env) as server:
+        assert post(server, OLD)[0] == 503
+        make_ledger(f"sqlite:///{tmp_path}/refunds.db")
+        url.write_text(f"sqlite:///{tmp_path}/refunds.db")
+        reload(server, lambda: post(server, OLD)[0] == 200)
+
+
+IMPORTED_BY_A_WORKER = """
+import runpy, sys
+runpy.run_path("gunicorn.conf.py")
+before = set(sys.modules)
+import wsgi
+print(*sorted(name for name in set(sys.modules) - before if not name.startswith("encodings.")))
+"""
+
+
+def test_a_worker_finds_every_module_in_memory_so_that_a_reload_waits_for_no_import(keys: Path) -> None:
+    env = {**os.environ, "REFUND_API_KEYS_FILE": str(keys)}
+    command = [sys.executable, "-c", IMPORTED_BY_A_WORKER]
+    assert subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True).stdout == "wsgi\n"
 
 
 @pytest.mark.parametrize("name", ["SCRIPT_NAME", "Script-Name", "PATH_INFO"])
