@@ -39,7 +39,7 @@ def left_by_importing(*names: str, **environ: str) -> str:
     return subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.parametrize("url", ["sqlite:///never/opened.db", "postgresql://nobody@127.0.0.1:1/none"])
+@pytest.mark.parametrize("url", ["sqlite:///never-opened.db", "postgresql://nobody@127.0.0.1:1/none"])
 def test_importing_every_module_opens_no_handle_and_starts_no_thread(url: str) -> None:
     names = list(modules())
     assert len(names) > 80

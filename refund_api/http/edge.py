@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import string
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -95,17 +95,18 @@ class Edge:
         """The answer of an action, or of the framework in its place."""
         started = time.perf_counter()
         chosen = _negotiated(endpoint.negotiate, environ)
-        context = self._context(environ)
+        context: RequestContext | None = None
         reading = _NOTHING_READ
         try:
             body = _take_body(endpoint.action.method, environ)
-            # The time is taken anew: a client that sends its body slowly must not stretch its tolerance.
-            context = RequestContext(context.request_id, context.source, self._clock())
+            # Not before: a client that sends its body slowly must not stretch its tolerance.
+            context = self._context(environ)
             reading = _read(chosen, body)
             answer = answer_with(_outcome(endpoint.handler()(reading, context)))
             content = _write(chosen, answer)
             explained = self._explanation(reading)
         except Exception as error:
+            context = context or self._context(environ)
             answer = answer_to(error, Asked(environ, endpoint.action.result))
             content = _write(chosen, answer)
             explained = ()
@@ -125,7 +126,7 @@ class Edge:
     def _context(self, environ: dict[str, Any]) -> RequestContext:
         request_id = environ.get("HTTP_X_REQUEST_ID", "")
         if not _REQUEST_ID.fullmatch(request_id):
-            request_id = uuid.uuid4().hex
+            request_id = secrets.token_hex(16)
         return RequestContext(request_id, environ.get("REMOTE_ADDR") or "", self._clock())
 
     def _explanation(self, reading: Reading[Any]) -> tuple[tuple[str, str], ...]:
