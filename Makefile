@@ -12,6 +12,8 @@ COMPILE := pip-compile --quiet --no-header --no-strip-extras --generate-hashes \
 MONO := mono-mcs mono-runtime libmono-system-net-http4.0-cil libmono-system-net-http-formatting4.0-cil \
 	libmono-system-runtime-serialization4.0-cil
 
+ATTACKS := xml_names bodies headers refused_bodies reloads timing
+
 KILLS ?= 1000
 ROUNDS ?= 10
 SECONDS ?= 1800
@@ -22,7 +24,7 @@ DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) \
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-dotnet mono-packages chaos chaos-failpoints chaos-controls test-ha bench-codec bench-writers bench-audit check lint types imports coverage lock clean
+.PHONY: help run test test-dotnet mono-packages attack nightly chaos chaos-failpoints chaos-controls test-ha bench-codec bench-writers bench-audit check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +56,14 @@ chaos-controls: .venv/dev.stamp ## with a safeguard taken away, the programs mus
 
 test-ha: .venv/dev.stamp ## the primary is killed ten times, a standby stops: nothing acknowledged may be lost (ROUNDS=3)
 	$(BIN)/python -m tests.chaos.failover --rounds $(ROUNDS)
+
+attack: .venv/dev.stamp ## hostile names, bodies, headers, refused bodies (nginx), reloads, timing: each figure and its goal
+	@missed=; for program in $(ATTACKS); do \
+		echo "== $$program"; $(BIN)/python -m tests.attack.$$program || missed="$$missed $$program"; \
+	done; test -z "$$missed" || { echo "Missed goals:$$missed" >&2; exit 1; }
+
+nightly: ## the long forms: 1,000 kills an engine, failpoints, controls, failovers, attacks, fuzz
+	$(MAKE) chaos chaos-failpoints chaos-controls test-ha attack fuzz
 
 bench-codec: .venv/bench.stamp ## the codecs against their floor and their peers
 	$(BIN)/python -m benchmarks.codec
