@@ -13,7 +13,7 @@ from enum import IntEnum
 from functools import cache
 from typing import Any, Generic, TypeVar, cast
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, fields
 
 from xml_contracts.contract import Contract, Member
 from xml_contracts.errors import DeclarationError
@@ -42,17 +42,16 @@ class Visitor(Generic[T]):
         return self.by_type[type_](member)
 
 
-class NotConverted(ValidationError):
-    """A value is not one of its member's type."""
+class NotConverted(Exception):
+    """A value is not one of its member's type. Not marshmallow's error, which takes a microsecond to make."""
 
     def __init__(self, reason: Reason, *arguments: str | int) -> None:
-        super().__init__(reason.value)
         self.reason = reason
         self.arguments = arguments
 
 
 class MemberField(fields.Field[T]):
-    """Base of the fields of every format; they raise NotConverted and no other ValidationError."""
+    """Base of the fields of every format; what does not convert is NotConverted."""
 
     def __init__(self, member: Member) -> None:
         super().__init__(data_key=member.name, allow_none=not member.primitive.is_value_type)

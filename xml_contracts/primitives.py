@@ -35,17 +35,25 @@ class Primitive:
 _INT32 = re.compile(r"[\t\n\v\f\r ]*([+-]?)([0-9]+)[\t\n\v\f\r ]*\0*\Z")
 
 
-def read_int32(text: str) -> int:
-    """Text as .NET's Int32 with a leading sign and surrounding white space; ValueNotReadable otherwise."""
+def find_int32(text: str) -> int | None:
+    """Text as .NET's Int32 with a leading sign and surrounding white space; None where .NET refuses it."""
     match = _INT32.match(text)
     if match is None:
-        raise ValueNotReadable(MemberFault.NOT_INT32, text[:40])
+        return None
     digits = match[2].lstrip("0") or "0"
-    if len(digits) <= 10:
-        value = int(match[1] + digits)
-        if INT32_MIN <= value <= INT32_MAX:
-            return value
-    raise ValueNotReadable(MemberFault.INT32_OUT_OF_RANGE, text[:40])
+    if len(digits) > 10:
+        return None
+    value = int(match[1] + digits)
+    return value if INT32_MIN <= value <= INT32_MAX else None
+
+
+def read_int32(text: str) -> int:
+    """The same; ValueNotReadable where .NET refuses it."""
+    value = find_int32(text)
+    if value is None:
+        reason = MemberFault.INT32_OUT_OF_RANGE if _INT32.match(text) else MemberFault.NOT_INT32
+        raise ValueNotReadable(reason, text[:40])
+    return value
 
 
 def write_int32(value: int) -> str:

@@ -22,6 +22,8 @@ MOST_UNKNOWN: Final = 64
 class Reason(Enum):
     """Base of the enums of reasons. The value is a short English phrase for logs and debuggers, not for clients."""
 
+    __hash__ = object.__hash__  # Enum's own is Python code, and a request may have thousands of problems
+
 
 class Skipped(Reason):
     """Why a codec passed over a member that the request does have. The arguments are in brackets."""

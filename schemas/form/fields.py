@@ -45,10 +45,10 @@ class FormEnum(MemberField[int]):
     def _deserialize(self, value: str, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not value.strip(WHITE_SPACE):
             raise NotConverted(ConversionFault.BLANK)
-        try:
-            return self._text.read_form(value)
-        except ValueError:
-            raise NotConverted(ConversionFault.NOT_OF_ENUM, self._enum_name) from None
+        number = self._text.find_form(value)
+        if number is None:
+            raise NotConverted(ConversionFault.NOT_OF_ENUM, self._enum_name)
+        return number
 
 
 FORM: Final[FieldVisitor] = Visitor("form", {str: FormString, int: FormInteger, IntEnum: FormEnum})

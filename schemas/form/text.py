@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from xml_contracts.errors import DocumentError
 from xml_contracts.reading import IgnoredMembers, Problem, Reading, Skipped
@@ -18,6 +17,7 @@ from xml_contracts.reading import IgnoredMembers, Problem, Reading, Skipped
 from ..build import ContractSchema
 from ..reasons import FormFault
 
+_ESCAPED = re.compile(r"((?:%[0-9a-fA-F]{2})+)")
 # UTF8Encoding.GetChars of .NET Framework makes one U+FFFD of a lead byte and a second byte that is out of range;
 # Python makes two (wire-facts 8.2).
 _TWO_AS_ONE = re.compile(rb"\xe0[\x80-\x9f]|\xed[\xa0-\xbf]|\xf0[\x80-\x8f]|\xf4[\x90-\xbf]")
@@ -42,7 +42,8 @@ def read_form(schema: ContractSchema, body: bytes) -> Reading[Any]:
         member = schema.find(name)
         if member is None:  # most names need no unescaping, so they are looked up as they are first
             plain = _unescape(name)
-            member = schema.find(_model_name(plain))
+            if (model_name := _model_name(plain)) != name:
+                member = schema.find(model_name)
             if member is None:
                 unknown.append(plain)
                 continue
@@ -71,14 +72,22 @@ def _decode(data: bytes) -> str:
 def _unescape(text: str) -> str:
     """UriQueryUtility.UrlDecode: `+` is a space; a % that begins no %XX stays as it is (wire-facts 8.1).
 
-    Escaped bytes and text never make one character together: text is whole characters.
+    All is decoded at once: text is whole characters, so it never makes one together with the bytes beside it.
     """
     text = text.replace("+", " ")
-    return _decode(unquote_to_bytes(text)) if "%" in text else text
+    if "%" not in text:
+        return text
+    pieces = _ESCAPED.split(text)
+    if len(pieces) == 1:
+        return text
+    unescaped = [bytes.fromhex(piece.replace("%", "")) if at % 2 else piece.encode() for at, piece in enumerate(pieces)]
+    return _decode(b"".join(unescaped))
 
 
 def _model_name(name: str) -> str:
     """FormDataCollectionExtensions.NormalizeJQueryToMvc: `x[]` is x; `x[y]` is no member (wire-facts 8.3)."""
+    if "[" not in name:
+        return name
     if name.rfind("[") > name.rfind("]"):
         raise DocumentError(FormFault.OPEN_BRACKET)
     return name.replace("[]", "")

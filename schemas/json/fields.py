@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from xml_contracts.contract import Member
 from xml_contracts.errors import DocumentError
-from xml_contracts.primitives import read_int32
+from xml_contracts.primitives import find_int32
 
 from ..build import FieldVisitor, MemberField, NotConverted, Visitor
 from ..conversions import EnumText
@@ -41,12 +41,10 @@ class JsonInteger(MemberField[int]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not isinstance(value, str):
             raise DocumentError(JsonFault.NOT_A_NUMBER, member=attr)
-        if isinstance(value, Real):
+        number = None if isinstance(value, Real) else find_int32(value)
+        if number is None:
             raise NotConverted(ConversionFault.NOT_INT32)
-        try:
-            return read_int32(value)
-        except ValueError:
-            raise NotConverted(ConversionFault.NOT_INT32) from None
+        return number
 
 
 class JsonEnum(MemberField[int]):
@@ -72,10 +70,10 @@ class JsonEnum(MemberField[int]):
         return NotConverted(ConversionFault.NOT_OF_ENUM, self._enum_name)
 
     def _from_text(self, text: str) -> int:
-        try:
-            return self._text.read_json(text)
-        except ValueError:
-            raise self._not_of_enum() from None
+        number = self._text.find_json(text)
+        if number is None:
+            raise self._not_of_enum()
+        return number
 
     def _from_integer(self, value: Integer) -> int:
         # Enum.ToObject(Type, Int64) keeps the lower 32 bits (wire-facts 6.9), but refuses a BigInteger.

@@ -19,9 +19,10 @@ from xml_contracts.reading import IgnoredMembers, Problem, Reading
 
 from ..build import ContractSchema, Visitor
 from ..reasons import ConversionFault, JsonFault
-from .tokens import Pairs, count_stops, past_metadata, read_tokens, replace_lone_surrogates
+from .tokens import Integer, Pairs, Real, count_stops, past_metadata, read_tokens, replace_lone_surrogates
 
 _CONTAINERS: Final = {list, tuple}
+_NUMBERS: Final = {Integer, Real}
 _JSON_SPACE: Final = " \t\n\r"
 # StreamReader.DetectEncoding. Of two marks that begin alike, the longer one comes first.
 _BYTE_ORDER_MARKS: Final = (
@@ -67,21 +68,23 @@ def _decode(body: bytes, charset: str) -> str:
 
 def _read_members(schema: ContractSchema, pairs: Pairs) -> Reading[Any]:
     known: list[tuple[str, Any]] = []
-    unknown: list[tuple[str, Any]] = []
+    unknown: list[str] = []
+    passed_over: list[Any] = []
     for name, value in pairs:
         member = schema.find(name)
         if member is None:
-            unknown.append((name, value))
+            unknown.append(name)
+            passed_over.append(value)
             continue
-        if type(value) in _CONTAINERS and count_stops(value):
+        if value and type(value) in _CONTAINERS and count_stops(value):
             raise DocumentError(JsonFault.STOP, member=member)
         known.append((member, value))
     if not unknown:
         return schema.read(known)
-    stopped = _pass_over([value for _, value in unknown])
+    stopped = _pass_over(passed_over)
     reading = schema.read(known)
     errors = (*reading.errors, Problem(None, ConversionFault.STOP_IN_UNKNOWN)) if stopped else reading.errors
-    return replace(reading, errors=errors, ignored=(*reading.ignored, *_ignored(name for name, _ in unknown)))
+    return replace(reading, errors=errors, ignored=(*reading.ignored, *_ignored(unknown)))
 
 
 def _pass_over(values: list[Any]) -> bool:
@@ -91,10 +94,14 @@ def _pass_over(values: list[Any]) -> bool:
     """
     stopped = False
     for value in values:
-        stops = 0 if type(value) is str else count_stops(value)
-        if stops > 1:
-            raise DocumentError(JsonFault.STOP)
-        stopped |= stops == 1
+        kind = type(value)
+        if kind in _NUMBERS:
+            stopped |= value.stops_reader
+        elif kind in _CONTAINERS and value:
+            stops = count_stops(value)
+            if stops > 1:
+                raise DocumentError(JsonFault.STOP)
+            stopped |= stops == 1
     return stopped
 
 

@@ -9,12 +9,12 @@ past the first stop in a member; a second one ends the read. So whoever takes or
 stops are in it, and no more than that: 0, 1, or 2 for two and more (`count_stops`).
 
 Numbers are easy: they keep their text and are asked (`stops_reader`). Depth is not: Python's parser recurses, and a
-body can hold 30,000 levels. So text with more than MAX_DEPTH brackets is first made shallow (`_cut_deep`). It is cut
-into layers of MAX_DEPTH levels each: one scan keeps the depth, strings blanked out, and on every way down through a
-multiple of MAX_DEPTH levels a container begins in the next layer, and leaves a gap in this one. Then the layers are
-parsed, the deepest first, each as one list of all its containers, because there may be thousands of small ones. So a
-syntax error is found wherever it is, and every gap gets a value with as many stops as its container has. What is left
-is the first layer, which has at most MAX_DEPTH levels.
+body can hold 30,000 levels. So text with more than MAX_DEPTH brackets is first made shallow (`_cut_deep`). One scan
+keeps the depth, and wherever the way down crosses a multiple of MAX_DEPTH levels, a container is cut out. There may be
+thousands of small ones, so all of them are parsed at once, as one list: a syntax error is found wherever it is. Their
+stops are added up where they are of the same member, which is inside of a list, and deeper than any object that could
+be the model. The first gap there gets a value with as many stops; the others, and those below, get null. What is left
+has at most MAX_DEPTH levels.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 from xml_contracts.errors import DocumentError
 
@@ -39,6 +39,10 @@ _STRING = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)', re.DOTALL)
 # What replaces a container that was cut out, by its stops: null has none, 1e999 is one because no double holds it. More
 # than two change nothing.
 _WITH_STOPS: Final = (" null ", " 1e999 ", " [1e999,1e999] ")
+# Wherever a number is that no double holds, or no BigInteger; the exponents of small ones match too.
+_LARGE: Final = re.compile(r"[0-9][eE]|[0-9]{309}")
+_SQUARE: Final = str.maketrans("{}", "[]")
+_EMPTY: Final = ("[]", "{}")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -91,64 +95,83 @@ def _read_shallow(text: str) -> Any:
 
 def _cut_deep(text: str) -> str:
     """The text without what is below MAX_DEPTH, where JsonReader.Push stops once and reads on (wire-facts 6.11)."""
-    layers = _layers(text)
-    stops: list[int] = []
-    for number, layer in reversed(list(enumerate(layers[1:]))):
-        containers = _read_shallow(f"[{_filled(layer, stops)[:-1]}]")
-        own = 1 if number == 0 else 0
-        stops = [own + count_stops(container) for container in containers]
-    return _filled(layers[0], stops)
-
-
-def _layers(text: str) -> list[list[str | None]]:
-    """The pieces of each layer, with None for a gap; below the first layer a comma follows every container."""
-    layers: list[list[str | None]] = [[]]
-    layer = layers[0]
-    done = depth = 0
-    for position, char in enumerate(_without_strings(text)):
-        if char in "[{":
-            if depth and depth % MAX_DEPTH == 0:
-                layer += text[done:position], None
-                if depth // MAX_DEPTH == len(layers):
-                    layers.append([])
-                layer = layers[depth // MAX_DEPTH]
-                done = position
+    may_be_model = 1 + text.count("$id") + text.count("\\")  # as deep as that, if every such name leads to the next
+    gaps = _Gaps([], [], [], [])
+    containers, places, firsts, stops = gaps
+    around: list[list[str]] = [[]]  # what is left of the text, and of every container around that is cut out
+    done, depth, floor = 0, 0, MAX_DEPTH  # what begins at the depth `floor` is cut out
+    outermost, shares_gap = 0, False  # the depth of the container whose insides share a gap, 0 outside of any
+    for position, char in enumerate(_brackets(text)):
+        if char == "[":
+            if depth == floor:
+                is_empty = text.startswith(_EMPTY, position)
+                is_alone = is_empty and depth == MAX_DEPTH and not outermost  # its one stop is known now
+                if depth == MAX_DEPTH and not is_alone:
+                    if not shares_gap:
+                        places.append(len(around[0]) + 1)
+                        firsts.append(len(containers))
+                        stops.append(0)
+                        shares_gap = outermost > 0
+                    stops[-1] += 1
+                around[-1] += text[done:position], _WITH_STOPS[is_alone]
+                done = position + 2 if is_empty else position
+                if not is_empty:
+                    around.append([])
+                    floor += MAX_DEPTH
             depth += 1
-        elif char in "]}":
+            if not outermost and (depth > may_be_model or text[position] == "["):
+                outermost = depth
+        elif char == "]":
             depth -= 1
+            if depth and depth == floor - MAX_DEPTH:
+                containers.append("".join(around.pop()) + text[done : position + 1])
+                done, floor = position + 1, depth
+            if depth < outermost:
+                outermost, shares_gap = 0, False
             if depth < 0:
                 break
-            if depth and depth % MAX_DEPTH == 0:
-                layer += text[done : position + 1], ","
-                layer = layers[depth // MAX_DEPTH - 1]
-                done = position + 1
     if depth:
         raise DocumentError(JsonFault.UNBALANCED)
-    layer.append(text[done:])
-    return layers
+    return "".join(_filled(around[0], gaps)) + text[done:]
 
 
-def _without_strings(text: str) -> str:
-    """As long as the text; the pieces between two strings are left alone, the strings are blank."""
+class _Gaps(NamedTuple):
+    """What is cut out of a text, the containers of one gap after those of the other."""
+
+    containers: list[str]
+    places: list[int]  # where each gap is in what is left
+    firsts: list[int]  # the first container of each gap
+    stops: list[int]  # of each gap: one for every container on level 257
+
+
+def _filled(left: list[str], gaps: _Gaps) -> list[str]:
+    """A value with as many stops in every gap. DocumentError: a container is not RFC 8259."""
+    text = f"[{','.join(gaps.containers)}]"
+    values = _read_shallow(text)
+    may_stop = _LARGE.search(text)
+    lasts = [*gaps.firsts, len(values)][1:]
+    for place, first, last, stops in zip(gaps.places, gaps.firsts, lasts, gaps.stops, strict=True):
+        if stops == 1 and may_stop:
+            stops += count_stops(values[first:last])
+        left[place] = _WITH_STOPS[stops if stops < 2 else 2]
+    return left
+
+
+def _brackets(text: str) -> str:
+    """As long as the text: strings are blank, every bracket is `[` or `]`."""
     pieces = _STRING.split(text)
     pieces[1::2] = [" " * len(string) for string in pieces[1::2]]
-    return "".join(pieces)
-
-
-def _filled(layer: list[str | None], stops: list[int]) -> str:
-    """The text of a layer, in every gap a value with as many stops as its container has."""
-    gaps = iter(stops)
-    return "".join([_WITH_STOPS[min(next(gaps), 2)] if piece is None else piece for piece in layer])
+    return "".join(pieces).translate(_SQUARE)
 
 
 def count_stops(value: Any) -> int:
     """How often Json.NET's reader stops while it passes over this value."""
     stops = 0
     values = [value]
-    while values:
+    while values:  # maybe thousands, so the exact types are asked; there are no others
         value = values.pop()
         kind = type(value)
-        if kind is Integer or kind is Real:
+        if kind is Real or kind is Integer:
             stops += value.stops_reader
         elif kind is list:
             values += value

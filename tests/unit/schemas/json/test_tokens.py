@@ -121,6 +121,81 @@ def test_deep_text_that_is_not_rfc_8259_is_refused_too(text: str) -> None:
         read_tokens(text)
 
 
+Tree = str | list["Tree"] | tuple[tuple[str, "Tree"], ...]
+"""JSON: the text of a scalar, a list, or the members of an object."""
+
+
+def text_of(tree: Tree) -> str:
+    if isinstance(tree, str):
+        return tree
+    if isinstance(tree, list):
+        return f"[{','.join(map(text_of, tree))}]"
+    return "{" + ",".join(f'"{name}":{text_of(value)}' for name, value in tree) + "}"
+
+
+def stops_of(tree: Tree, level: int) -> int:
+    """By the definition: a large number, and a container on level 257."""
+    if isinstance(tree, str):
+        return int(tree == "1e400")
+    values = tree if isinstance(tree, list) else [value for _, value in tree]
+    return int(level == 257) + sum(stops_of(value, level + 1) for value in values)
+
+
+@st.composite
+def deep_trees(draw: st.DrawFn) -> Tree:
+    """A few small values, some of them below as many levels as make them stop, or not."""
+    values: list[Tree] = ["1", "1e400", '"]"', [], (), [[]], (("a", []),), ["1e400"], (("$id", ()), ("b", []))]
+    small = st.sampled_from(values)
+    tree = draw(st.sampled_from(values[:5]))
+    wrappers = st.lists(st.sampled_from(["list", "member", "$id", "$id", "beside"]), min_size=1, max_size=4)
+    depth = draw(st.sampled_from([0, 1, 253, 254, 255, 256, 257, 511, 512, 513]))
+    kinds = draw(wrappers)
+    for number in range(depth):
+        kind = kinds[number * len(kinds) // depth]
+        value: Tree = draw(small) if kind == "beside" and number % 50 == 0 else "1"
+        if kind == "list":
+            tree = [tree]
+        elif kind == "beside":
+            tree = (("a", value), ("b", tree), ("c", value))
+        else:
+            tree = (("a" if kind == "member" else kind, tree),)
+        if number in (depth - 1, depth - 2, depth - 255, depth - 256) and isinstance(tree, tuple):
+            tree = (*tree, ("d", draw(small)), ("e", draw(small)))
+    return (("$id", "1"), *tree, ("z", draw(small))) if isinstance(tree, tuple) else (("x", tree),)
+
+
+def model_of(tree: Tree, level: int = 1) -> tuple[tuple[tuple[str, Tree], ...], int]:
+    """Where `$id` leads to, and on which level that is."""
+    assert isinstance(tree, tuple)
+    for index, (name, value) in enumerate(tree):
+        if name != "$id":
+            return tree[index:], level
+        if isinstance(value, tuple):
+            return model_of(value, level + 1)
+    return (), level
+
+
+@settings(max_examples=400, deadline=None)
+@given(deep_trees())
+def test_every_member_of_the_model_has_the_stops_that_are_in_it(tree: Tree) -> None:
+    try:
+        members = past_metadata(read_tokens(text_of(tree)))
+    except DocumentError as error:
+        assert error.problem.member == "$id", "a list or a number that stops"
+        return
+    model, level = model_of(tree)
+    assert members is not None
+    assert [name for name, _ in members] == [name for name, _ in model]
+    for (_, value), (_, subtree) in zip(members, model, strict=True):
+        assert min(count_stops(value), 2) == min(stops_of(subtree, level + 1), 2)
+
+
+def test_members_of_a_model_on_level_256_have_their_stops_apart() -> None:
+    members = past_metadata(read_tokens('{"$id":' * 255 + '{"a":[1],"b":[[]],"c":[]}' + "}" * 255))
+    assert members is not None
+    assert [(name, count_stops(value)) for name, value in members] == [("a", 1), ("b", 1), ("c", 1)]
+
+
 def test_thirty_thousand_levels_are_no_recursion() -> None:
     assert count_stops(read_tokens(nested(30000))) == 1
 
