@@ -95,7 +95,7 @@ def _read_shallow(text: str) -> Any:
 
 def _cut_deep(text: str) -> str:
     """The text without what is below MAX_DEPTH, where JsonReader.Push stops once and reads on (wire-facts 6.11)."""
-    may_be_model = 1 + text.count("$id") + text.count("\\")  # as deep as that, if every such name leads to the next
+    deepest_model = _deepest_model(text)
     gaps = _Gaps([], [], [], [])
     containers, places, firsts, stops = gaps
     around: list[list[str]] = [[]]  # what is left of the text, and of every container around that is cut out
@@ -111,7 +111,7 @@ def _cut_deep(text: str) -> str:
                         places.append(len(around[0]) + 1)
                         firsts.append(len(containers))
                         stops.append(0)
-                        shares_gap = outermost > 0
+                        shares_gap = True
                     stops[-1] += 1
                 around[-1] += text[done:position], _WITH_STOPS[is_alone]
                 done = position + 2 if is_empty else position
@@ -119,7 +119,7 @@ def _cut_deep(text: str) -> str:
                     around.append([])
                     floor += MAX_DEPTH
             depth += 1
-            if not outermost and (depth > may_be_model or text[position] == "["):
+            if not outermost and (depth > deepest_model or text[position] == "["):
                 outermost = depth
         elif char == "]":
             depth -= 1
@@ -133,6 +133,11 @@ def _cut_deep(text: str) -> str:
     if depth:
         raise DocumentError(JsonFault.UNBALANCED)
     return "".join(_filled(around[0], gaps)) + text[done:]
+
+
+def _deepest_model(text: str) -> int:
+    """A level below which the model cannot be: it is the root, unless `$id`, maybe with escapes in it, leads inside."""
+    return min(MAX_DEPTH, 1 + text.count("$id") + text.count("\\"))
 
 
 class _Gaps(NamedTuple):
