@@ -18,13 +18,15 @@ KILLS ?= 1000
 ROUNDS ?= 10
 SECONDS ?= 1800
 ENGINE ?= all
+REQUESTS ?= 200000
+SEED ?= 1
 
 # The demo has its own database and key, whatever the shell has set for a real service.
 DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) \
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-dotnet mono-packages attack nightly chaos chaos-failpoints chaos-controls test-ha bench-codec bench-writers bench-audit check lint types imports coverage lock clean
+.PHONY: help run test test-dotnet mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha bench-codec bench-writers bench-audit check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +63,9 @@ attack: .venv/dev.stamp ## hostile names, bodies, headers, refused bodies (nginx
 	@missed=; for program in $(ATTACKS); do \
 		echo "== $$program"; $(BIN)/python -m tests.attack.$$program || missed="$$missed $$program"; \
 	done; test -z "$$missed" || { echo "Missed goals:$$missed" >&2; exit 1; }
+
+fuzz: .venv/dev.stamp ## damaged and signed requests by the thousand: no promise of the service is broken (REQUESTS=20000 SEED=7)
+	$(BIN)/python -m tests.fuzz.requests --requests $(REQUESTS) --seed $(SEED)
 
 nightly: ## the long forms: 1,000 kills an engine, failpoints, controls, failovers, attacks, fuzz
 	$(MAKE) chaos chaos-failpoints chaos-controls test-ha attack fuzz
