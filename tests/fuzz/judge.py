@@ -8,13 +8,16 @@ nothing is refunded to which nobody with the key agreed.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from xml.etree import ElementTree
 
+from refund_api.http.edge import EXPLAIN_HEADER
 from refund_api.http.formatters import OUTSIDE_ANY_ACTION
 from refund_api.http.negotiation import Negotiated, negotiate
+from tests.world import SECRET
 
 from .sent import SentRequest
 from .target import Answer, Counts, Target
@@ -33,6 +36,7 @@ MESSAGES: Final[Mapping[int, str]] = {
 """README's table of codes -> the message."""
 MAY_CLAIM_NONCE: Final = frozenset(MESSAGES) - {1001, 1002, 3001}
 
+_LONGEST_MESSAGE: Final = 4000
 _OF_FRAMEWORK: Final = (400, 404, 405, 413, 415)
 _ALWAYS: Final = {"cache-control": "no-cache", "pragma": "no-cache", "expires": "-1"}
 _NUMBER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -75,8 +79,7 @@ def faults(
     request: SentRequest, answer: Answer, chosen: Negotiated, target: Target, before: Counts, after: Counts
 ) -> Iterator[str]:
     """A sentence for each promise that is not kept. `before` and `after` are the tables around the request."""
-    if answer.errors:
-        yield f"the service logs an error: {answer.errors[0].getMessage()}"
+    yield from _log_faults(request, answer)
     code = None
     if request.method.upper() == "HEAD":
         if answer.body:
@@ -106,10 +109,26 @@ def _head_faults(answer: Answer, content_type: str) -> Iterator[str]:
         expected |= {"allow": "POST"}
     if answer.status == 503:
         expected |= {"retry-after": "2"}
+    explained = headers.pop(EXPLAIN_HEADER.lower(), "x")
+    if not re.fullmatch(f"[ -~]{{1,{_LONGEST_MESSAGE}}}", explained):
+        yield f"the header {EXPLAIN_HEADER} does not fit: {explained!r}"
     for name in sorted(expected.keys() | headers.keys()):
         is_length_of_head = name == "content-length" and not answer.body
         if headers.get(name) != expected.get(name) and not is_length_of_head:
             yield f"header {name}: {headers.get(name)!r} and not {expected.get(name)!r}"
+
+
+def _log_faults(request: SentRequest, answer: Answer) -> Iterator[str]:
+    """No error, no secret, no signature, and nothing that a terminal or a reader of lines could take for something else."""
+    signature = request.signed.signature if request.signed else SECRET.decode()
+    for record in answer.logged:
+        message = record.getMessage()
+        if record.levelno >= logging.ERROR:
+            yield f"the service logs an error: {message}"
+        if not message.isprintable() or len(message) > _LONGEST_MESSAGE:
+            yield f"the log has characters that are not printable, or too many: {message!r}"
+        if SECRET.decode() in message or signature in message:
+            yield f"the log has a secret or a signature: {message}"
 
 
 def _body_faults(status: int, members: Members) -> Iterator[str]:

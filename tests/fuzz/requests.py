@@ -72,7 +72,7 @@ def _run_machine(target: Target, options: argparse.Namespace) -> tuple[int, bool
     """How many refunds it made, and whether it found a fault, which is then printed."""
     target.empty()
     try:
-        report = run_machine(target, examples=options.examples, seed=options.seed)
+        report, _ = run_machine(target, examples=options.examples, seed=options.seed)
     except Exception:
         traceback.print_exc()
         return 0, True

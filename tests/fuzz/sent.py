@@ -12,11 +12,12 @@ from tests.conformance import Vector, bytes_of, environ_of
 
 @dataclass(frozen=True)
 class Signed:
-    """What a client with the key agreed to: the scheme, the order, and exactly these passengers."""
+    """What a client with the key agreed to: the scheme, the order, and exactly these passengers; and the sign itself."""
 
     scheme: str
     order_number: str
     passengers: frozenset[str]
+    signature: str
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def signed_request(rng: random.Random, base: SentRequest, booking: Booking) -> S
     scheme = rng.choice(list(SCHEMES))
     members = _members(rng, booking, passengers)
     members["sign"] = sign(members, scheme)
-    signed = Signed(scheme, members["order_number"], passengers)
+    signed = Signed(scheme, members["order_number"], passengers, members["sign"])
     return replace(_put_into(rng, base, members), method="POST", signed=signed)
 
 

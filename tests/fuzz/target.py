@@ -53,20 +53,20 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `cpu` is in milliseconds; `errors` are log records of level ERROR."""
+    """What came back. `cpu` is in milliseconds; `logged` is what the service wrote to its log."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
     cpu: float
-    errors: tuple[logging.LogRecord, ...]
+    logged: tuple[logging.LogRecord, ...]
 
 
-class KeptErrors(logging.Handler):
-    """Keeps what the service logs as errors, and lets nothing else reach the terminal."""
+class KeptLog(logging.Handler):
+    """Keeps what the service logs of one request, so that it does not reach the terminal."""
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__()
         self.records: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -78,7 +78,7 @@ class Target:
     """The service on one ledger. Its clock shows `now`, which a test may change."""
 
     engine: Engine
-    kept: KeptErrors
+    log: KeptLog
     now: datetime = NOW
     app: Flask = field(init=False)
 
@@ -105,7 +105,7 @@ class Target:
             started.append((status, headers))
             return lambda content: None
 
-        self.kept.records.clear()
+        self.log.records.clear()
         began = time.process_time()
         iterable = self.app(environ, start_response)
         body = b"".join(iterable)
@@ -113,7 +113,7 @@ class Target:
         if hasattr(iterable, "close"):
             iterable.close()
         ((status, headers),) = started
-        return Answer(int(status.split()[0]), tuple(headers), body, cpu, tuple(self.kept.records))
+        return Answer(int(status.split()[0]), tuple(headers), body, cpu, tuple(self.log.records))
 
     def counts(self) -> Counts:
         with self.engine.connect() as connection:
@@ -153,14 +153,14 @@ class Target:
 @contextmanager
 def target_on(url: str) -> Iterator[Target]:
     """The service on this database, which is migrated. ValueError: there are orders in it already."""
-    engine, kept = make_engine(url, threads=1), KeptErrors()
-    logging.getLogger().addHandler(kept)
+    engine, log = make_engine(url, threads=1), KeptLog()
+    logging.getLogger().addHandler(log)
     try:
         upgrade(engine)
         with engine.connect() as connection:
             if connection.scalar(select(func.count()).select_from(orders)):
                 raise ValueError("there are orders in this database; the program needs an empty one, which it fills")
-        yield Target(engine, kept)
+        yield Target(engine, log)
     finally:
-        logging.getLogger().removeHandler(kept)
+        logging.getLogger().removeHandler(log)
         engine.dispose()

@@ -7,6 +7,7 @@ from .target import Target
 
 
 def test_whatever_clients_do_the_service_answers_as_the_model_and_refunds_nobody_twice(target: Target) -> None:
-    report = run_machine(target, examples=60)
+    report, codes = run_machine(target, examples=60)
     assert report.clean, report.findings
-    assert report.refunds > 60
+    assert report.refunds > 40
+    assert codes.keys() == {1, 1002, 2001, 2002, 2003, 2004, 2005}
