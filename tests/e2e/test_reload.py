@@ -172,7 +172,8 @@ print(*sorted(name for name in set(sys.modules) - before if not name.startswith(
 
 
 def test_a_worker_finds_every_module_in_memory_so_that_a_reload_waits_for_no_import(keys: Path) -> None:
-    env = {**os.environ, "REFUND_API_KEYS_FILE": str(keys)}
+    database_url = f"sqlite:///{keys.parent}/refunds.db"
+    env = {**os.environ, "REFUND_API_KEYS_FILE": str(keys), "REFUND_API_DATABASE_URL": database_url}
     command = [sys.executable, "-c", IMPORTED_BY_A_WORKER]
     assert subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True).stdout == "wsgi\n"
 

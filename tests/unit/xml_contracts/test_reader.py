@@ -334,3 +334,10 @@ def test_threads_read_the_documents_they_were_given() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_namespace_name_that_is_no_uri_hides_no_other_fault() -> None:
+    """libxml2 reports the name first; .NET takes it, and stops at the depth."""
+    deep = "<u>" * 300 + "</u>" * 300
+    with pytest.raises(DocumentError, match="more than 256 levels deep"):
+        read(document(f"<u xmlns='a b'/>{deep}"))
