@@ -7,11 +7,12 @@ and short blank runs) in a dictionary. lxml has one for each thread, keeps it as
 way to empty it. Clients choose names: so a thread would grow until libxml2 refuses every new name, and with it good
 documents (docs/adr/0010). The states of a thread, in its `_Means`:
 
-- it parses here, until it has read MOST_READ bytes; then it renews its means: it drops lxml's entry from its own thread
-  state and makes a new parser, whose empty dictionary lxml takes for the thread. A tree that is still in use keeps the
-  dictionary it was made with.
-- `must_leave`: dropping the entry, which is a private name of lxml, had no effect. Then each document is parsed in a
-  thread of its own: slower, but its dictionary ends with it.
+- it parses here. Every now and then it looks whether the dictionary has grown, which it does not while clients send
+  the names that all of them use. After MOST_READ bytes with new names among them it renews its means: it drops lxml's
+  entry from its own thread state and makes a new parser, whose empty dictionary lxml takes for the thread. A tree that
+  is still in use keeps the dictionary it was made with.
+- it parses elsewhere, once dropping the entry, which is a private name of lxml, has had no effect: each document in a
+  thread of its own. That is slower, but its dictionary ends with it.
 
 A parser that had no memory says nothing about the document: it is parsed once more with fresh means, and then it is
 ParserOutOfMemory. libxml2 wants namespace names to be URIs and .NET does not: such a document is parsed again with
@@ -35,8 +36,11 @@ from .reasons import XmlFault
 
 Element = etree._Element
 
-MOST_READ: Final = 64 * 1024
-"""Bytes that a thread parses with one dictionary: a hundred documents. Names take up to ten times their bytes in it."""
+MOST_READ: Final = 48 * 1024
+"""Bytes that may bring new names into one dictionary, in which names take up to ten times their bytes."""
+
+UNSEEN: Final = 16 * 1024
+"""Bytes after which a thread looks at its dictionary."""
 
 MOST_IN_NEW: Final = 100
 """Names in a new dictionary, at most; libxml2 itself brings about ten."""
@@ -54,29 +58,46 @@ def parse(text: str) -> Element:
     data = text.encode()
     means = _LOCAL.means
     try:
-        return _parse(text, data, means)
+        if means.unseen > UNSEEN:
+            means.look()
+        means.unseen += len(data)
+        return means.parse(text, data, means.parser)
     except ParserOutOfMemory:
-        means.left = 0
-        return _parse(text, data, means)
+        means.renew()
+        return means.parse(text, data, means.parser)
 
 
 class _Means:
     """What a thread parses with: a shared parser locks, and a new one for each document adds a fifth to the parse."""
 
-    __slots__ = ("left", "must_leave", "parser")
+    __slots__ = ("names", "parse", "parser", "read", "unseen")
 
     def __init__(self) -> None:
-        self.must_leave = False
+        self.parse = _parse_here
+        self.names = 0  # in the dictionary, when it was last looked at
+        self.unseen = 0  # bytes parsed since then
+        self.read = 0  # bytes parsed that may have brought the names
         self.renew()
+
+    def look(self) -> None:
+        """Renew, when there were enough new names. ParserOutOfMemory."""
+        names = _names_kept()
+        if names != self.names:
+            self.names = names
+            self.read += self.unseen
+        self.unseen = 0
+        if self.read > MOST_READ:
+            self.renew()
 
     def renew(self) -> None:
         """An empty dictionary, and a parser that uses it. ParserOutOfMemory."""
         _drop_dictionary()
         self.parser = _new_parser()
-        self.left = MOST_READ
+        self.read = self.unseen = 0
         _parse_here("<a/>", b"<a/>", self.parser)  # the thread adopts the dictionary of the parser that it uses first
-        if not self.must_leave and _names_kept() > MOST_IN_NEW:
-            self.must_leave = True
+        self.names = _names_kept()
+        if self.parse is not _parse_elsewhere and self.names > MOST_IN_NEW:
+            self.parse = _parse_elsewhere
             _log.error("lxml does not let go of the names it has seen: each document is parsed in a thread of its own")
 
 
@@ -111,19 +132,6 @@ def _new_parser(*, recover: bool = False) -> etree.XMLParser:
     )
 
 
-def _parse(text: str, data: bytes, means: _Means) -> Element:
-    if means.left < len(data):
-        means.renew()
-    means.left -= len(data)
-    if not means.must_leave:
-        return _parse_here(text, data, means.parser)
-    try:
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(_parse_here, text, data, _new_parser()).result()
-    except RuntimeError as error:  # no thread can be started
-        raise ParserOutOfMemory(str(error)) from error
-
-
 def _parse_here(text: str, data: bytes, parser: etree.XMLParser) -> Element:
     try:
         root = etree.fromstring(data, parser)
@@ -141,6 +149,15 @@ def _parse_here(text: str, data: bytes, parser: etree.XMLParser) -> Element:
         _check_memory(log)
     check_well_formed(text)
     return _parse_despite_namespaces(data)
+
+
+def _parse_elsewhere(text: str, data: bytes, parser: etree.XMLParser) -> Element:
+    """In a new thread with a new parser; `parser` is this thread's."""
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(_parse_here, text, data, _new_parser()).result()
+    except RuntimeError as error:  # no thread can be started
+        raise ParserOutOfMemory(str(error)) from error
 
 
 def _parse_despite_namespaces(data: bytes) -> Element:

@@ -47,12 +47,12 @@ def test_lxml_still_keeps_the_names_of_a_thread_where_we_drop_them() -> None:
         parse(of_names(3000))
         before = names_kept()
         parsing._LOCAL.means.renew()
-        return before, names_kept(), parsing._LOCAL.means.must_leave
+        return before, names_kept(), parsing._LOCAL.means.parse is parsing._parse_elsewhere
 
-    before, after, must_leave = in_a_thread(work)
+    before, after, elsewhere = in_a_thread(work)
     assert before > 3000
     assert after <= MOST_IN_NEW
-    assert not must_leave
+    assert not elsewhere
 
 
 def test_the_names_of_a_thread_are_bounded_however_many_it_has_seen() -> None:
@@ -66,6 +66,27 @@ def test_the_names_of_a_thread_are_bounded_however_many_it_has_seen() -> None:
     sizes = in_a_thread(work)
     assert max(sizes) < 10_000, "100,000 names were seen"
     assert min(sizes[1:]) < sizes[0] * 1.1, "the dictionary began anew"
+
+
+def test_names_that_all_clients_use_cost_no_renewal() -> None:
+    def work() -> tuple[object, object]:
+        read(GOOD)
+        first = parsing._LOCAL.means.parser
+        for _ in range(5 * MOST_READ // len(GOOD)):
+            read(GOOD)
+        return first, parsing._LOCAL.means.parser
+
+    first, last = in_a_thread(work)
+    assert first is last
+
+
+def test_one_long_name_after_the_other_is_bounded_by_its_bytes() -> None:
+    """A name in 48 KB: no number of names would tell."""
+
+    def work() -> set[object]:
+        return {parse(of_names(1, 40_000)) is None or parsing._LOCAL.means.parser for _ in range(10)}
+
+    assert len(in_a_thread(work)) >= 4
 
 
 def test_names_of_documents_that_are_refused_count_too() -> None:
@@ -107,7 +128,7 @@ def test_a_full_dictionary_is_no_fault_of_the_document() -> None:
         with pytest.raises(ParserOutOfMemory):
             parsing._parse_here(unknown, unknown.encode(), parsing._LOCAL.means.parser)
         means = parsing._LOCAL.means
-        means.left = MOST_READ  # the good documents do not happen to meet fresh means
+        means.unseen = means.read = 0  # the good documents do not happen to meet fresh means
         return [parse(unknown).tag == unknown[1:-2], read(GOOD), read(NAMELESS_URI) is not None, names_kept()]
 
     understood, good, nameless, names = in_a_thread(work)
@@ -137,20 +158,20 @@ class Failing:
     def __init__(self, times: int, error: Exception) -> None:
         self.times = times
         self.error = error
-        self.parse_here = parsing._parse_here
 
     def __call__(self, text: str, data: bytes, parser: etree.XMLParser) -> parsing.Element:
-        if text == "<good/>" and self.times:
+        if self.times:
             self.times -= 1
             raise self.error
-        return self.parse_here(text, data, parser)
+        return parsing._parse_here(text, data, parser)
 
 
 def test_what_lacked_memory_is_parsed_once_more_and_then_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parsing, "_parse_here", Failing(1, ParserOutOfMemory()))
+    means = parsing._LOCAL.means
+    monkeypatch.setattr(means, "parse", Failing(1, ParserOutOfMemory()))
     assert parse("<good/>").tag == "good"
     failing = Failing(3, ParserOutOfMemory())
-    monkeypatch.setattr(parsing, "_parse_here", failing)
+    monkeypatch.setattr(means, "parse", failing)
     with pytest.raises(ParserOutOfMemory):
         parse("<good/>")
     assert failing.times == 1
@@ -206,7 +227,7 @@ def test_where_no_thread_can_be_had_either_the_parser_has_no_memory(monkeypatch:
         raise RuntimeError("can't start new thread")
 
     def work() -> None:
-        parsing._LOCAL.means.must_leave = True
+        parsing._LOCAL.means.parse = parsing._parse_elsewhere
         monkeypatch.setattr(threading.Thread, "start", no_thread)
         with pytest.raises(ParserOutOfMemory, match="can't start new thread"):
             parse("<good/>")
