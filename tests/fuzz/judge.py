@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 from refund_api.http.edge import EXPLAIN_HEADER
 from refund_api.http.formatters import OUTSIDE_ANY_ACTION
+from refund_api.http.headers import MAX_HEADER
 from refund_api.http.negotiation import Negotiated, negotiate
 from tests.world import SECRET
 
@@ -37,7 +38,7 @@ MESSAGES: Final[Mapping[int, str]] = {
 MAY_CLAIM_NONCE: Final = frozenset(MESSAGES) - {1001, 1002, 3001}
 
 _LONGEST_MESSAGE: Final = 4000
-_OF_FRAMEWORK: Final = (400, 404, 405, 413, 415)
+_OF_FRAMEWORK: Final = (400, 404, 405, 413, 415, 501)
 _ALWAYS: Final = {"cache-control": "no-cache", "pragma": "no-cache", "expires": "-1"}
 _NUMBER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 # .NET writes control characters by reference, which XML 1.0 does not know (wire-facts 5.6).
@@ -49,8 +50,12 @@ Members = dict[str, Any]
 
 
 def negotiated(request: SentRequest) -> Negotiated:
-    """Who writes the answer, worked out anew and not remembered."""
-    header = request.header
+    """Who writes the answer, worked out anew and not remembered. A header that is too long counts as not sent."""
+
+    def header(name: str) -> str | None:
+        value = request.header(name)
+        return value if value is None or len(value) <= MAX_HEADER else None
+
     return negotiate(
         header("content-type"),
         header("accept"),
