@@ -100,8 +100,8 @@ def run(arm: Arm, directory: Path, seconds: float) -> Result:
         begin = time.time() + 5  # until all processes are there
         tasks = [Task(arm, url, writer, begin, begin + seconds) for writer in range(WRITERS)]
         with ProcessPoolExecutor(WRITERS, mp_context=get_context("spawn")) as pool:
-            found = list(pool.map(cancel_until_the_end, tasks))
-    return summary(arm, seconds, [done for done, _ in found], sum(try_again for _, try_again in found))
+            results = list(pool.map(cancel_until_the_end, tasks))
+    return summary(arm, seconds, [done for done, _ in results], sum(try_again for _, try_again in results))
 
 
 def summary(arm: Arm, seconds: float, by_writer: Sequence[Sequence[float]], try_again: int) -> Result:
@@ -133,7 +133,11 @@ def book(url: str, many: int) -> None:
     run_writing(
         engine, lambda connection: connection.execute(insert(orders), [{"order_number": n, **order} for n in numbers])
     )
-    rows = [{"order_number": n, "passenger_id": one, "paid_minor": 55350} for n in numbers for one in PASSENGERS]
+    rows = [
+        {"order_number": n, "passenger_id": passenger_id, "paid_minor": 55350}
+        for n in numbers
+        for passenger_id in PASSENGERS
+    ]
     run_writing(engine, lambda connection: connection.execute(insert(passenger), rows))
     engine.dispose()
 
