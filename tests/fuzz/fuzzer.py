@@ -146,7 +146,9 @@ class Fuzzer:
             "requests": self.statuses.total(),
             **{f"status {status}": times for status, times in sorted(self.statuses.items())},
             **{f"code {code}" if code else "no code": times for code, times in sorted(self.codes.items())},
-            "status >= 500": sum(times for status, times in self.statuses.items() if status >= 500),
+            "status >= 500, but 501 and 503": sum(
+                times for status, times in self.statuses.items() if status >= 500 and status not in (501, 503)
+            ),
             "misses": len(self.misses),
             "slowest body, CPU ms": round(body, 2),
             "slowest headers, CPU ms": round(headers, 2),

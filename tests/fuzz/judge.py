@@ -16,7 +16,6 @@ from xml.etree import ElementTree
 
 from refund_api.http.edge import EXPLAIN_HEADER
 from refund_api.http.formatters import OUTSIDE_ANY_ACTION
-from refund_api.http.headers import MAX_HEADER
 from refund_api.http.negotiation import Negotiated, negotiate
 from tests.world import SECRET
 
@@ -37,6 +36,7 @@ MESSAGES: Final[Mapping[int, str]] = {
 """README's table of codes -> the message."""
 MAY_CLAIM_NONCE: Final = frozenset(MESSAGES) - {1001, 1002, 3001}
 
+_LONGEST_HEADER: Final = 512
 _LONGEST_MESSAGE: Final = 4000
 _OF_FRAMEWORK: Final = (400, 404, 405, 413, 415, 501)
 _ALWAYS: Final = {"cache-control": "no-cache", "pragma": "no-cache", "expires": "-1"}
@@ -50,19 +50,20 @@ Members = dict[str, Any]
 
 
 def negotiated(request: SentRequest) -> Negotiated:
-    """Who writes the answer, worked out anew and not remembered. A header that is too long counts as not sent."""
-
-    def header(name: str) -> str | None:
-        value = request.header(name)
-        return value if value is None or len(value) <= MAX_HEADER else None
-
+    """Who writes the answer, worked out anew and not remembered."""
     return negotiate(
-        header("content-type"),
-        header("accept"),
-        header("accept-charset"),
-        header("x-requested-with"),
+        _counted(request, "content-type"),
+        _counted(request, "accept"),
+        _counted(request, "accept-charset"),
+        _counted(request, "x-requested-with"),
         OUTSIDE_ANY_ACTION,
     )
+
+
+def _counted(request: SentRequest, name: str) -> str | None:
+    """The header, if it is not so long that it counts as not sent."""
+    value = request.header(name)
+    return value if value is None or len(value) <= _LONGEST_HEADER else None
 
 
 def code_of(answer: Answer) -> int | None:
@@ -99,17 +100,19 @@ def faults(
         yield from _body_faults(answer.status, members)
         if code == 1:
             yield from _refund_faults(request, members["data"], target)
-    yield from _head_faults(answer, f"{chosen.media_type}; charset={chosen.write_charset}")
+    yield from _head_faults(request, answer, f"{chosen.media_type}; charset={chosen.write_charset}")
     yield from _ledger_faults(code, before, after)
 
 
-def _head_faults(answer: Answer, content_type: str) -> Iterator[str]:
+def _head_faults(request: SentRequest, answer: Answer, content_type: str) -> Iterator[str]:
     headers = {name.lower(): value for name, value in answer.headers}
     if len(headers) != len(answer.headers):
         yield "a header comes twice"
     if answer.status not in (200, 503, *_OF_FRAMEWORK):
         yield f"status {answer.status}"
     expected = _ALWAYS | {"content-type": content_type, "content-length": str(len(answer.body))}
+    if answer.status == 501 and (request.header("transfer-encoding") or "chunked").lower() == "chunked":
+        yield "status 501 without a transfer coding"
     if answer.status == 405:
         expected |= {"allow": "POST"}
     if answer.status == 503:

@@ -69,7 +69,6 @@ _HEADERS = (
         "X-Forwarded-For",
         "X-HTTP-Method-Override",
         "Origin",
-        "Transfer-Encoding",
     ),
 )
 _VALUES = (
@@ -92,6 +91,7 @@ _VALUES = (
     "a=b; c=d",
     "chunked",
 )
+_TRANSFER_CODINGS = ("chunked", "Chunked", "gzip, chunked", "deflate,chunked")  # gunicorn answers others itself
 _FIELD = 8190  # gunicorn takes no longer header
 _LINE = 4000  # and no request line of over 4,094 bytes
 _METHODS = ("GET", "HEAD", "PUT", "OPTIONS", "TRACE", "post", "Post", "POST", "X-Y!", "P" * 20)
@@ -174,6 +174,8 @@ def mutate_headers(rng: random.Random, request: SentRequest, others: Sequence[Se
             name,
             (value[:at] + rng.choice('\t ,;="\\/*q0\xff') + value[at + rng.randrange(2) :])[:_FIELD],
         )
+    elif kind == 3 and rng.random() < 0.1:
+        headers.insert(place, ("Transfer-Encoding", rng.choice(_TRANSFER_CODINGS)))
     else:
         headers.insert(place, (rng.choice(_HEADERS), _header_value(rng)))
     return replace(request, headers=tuple(headers[:100]))
