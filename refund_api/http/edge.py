@@ -124,8 +124,8 @@ class Edge:
         return _response(chosen, answer, content)
 
     def _context(self, environ: dict[str, Any]) -> RequestContext:
-        request_id = environ.get("HTTP_X_REQUEST_ID", "")
-        if not _REQUEST_ID.fullmatch(request_id):
+        request_id = environ.get("HTTP_X_REQUEST_ID")
+        if request_id is None or not _REQUEST_ID.fullmatch(request_id):
             request_id = secrets.token_hex(16)
         return RequestContext(request_id, environ.get("REMOTE_ADDR") or "", self._clock())
 

@@ -29,7 +29,7 @@ def without_long_headers(app: WsgiApp) -> WsgiApp:
 
     def bounded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         for name in _LISTS:
-            if len(environ.get(name, "")) > MAX_HEADER:
+            if name in environ and len(environ[name]) > MAX_HEADER:
                 del environ[name]
         return app(environ, start_response)
 
