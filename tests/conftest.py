@@ -43,7 +43,9 @@ def _refuse_skip(report: Any) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
     if any(report.nodeid.startswith("tests/vectors/") for report in reports):
+        from tests.vectors.deviations import LISTED
         from tests.vectors.test_parity import tally
 
         terminalreporter.section("vectors")
         terminalreporter.write_line(", ".join(f"{group} {n} of {m}" for group, (n, m) in tally().items()))
+        terminalreporter.write_line(f"Of those that differ, docs/deviations.md lists {len(LISTED)} with the reason.")
