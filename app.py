@@ -16,7 +16,6 @@ from refund_api.ops.log_and_count import LogAndCount
 from refund_api.parts import Parts
 from refund_api.ports import Clock, UnitOfWork, utc_now
 from refund_api.settings import Settings
-from refund_api.signing.keys import KeyRing
 from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
@@ -52,9 +51,10 @@ def create_app(
 
 def make_parts(action: Action, settings: Settings, unit_of_work: UnitOfWork) -> Parts:
     """What the handler of an action works with."""
-    ring = KeyRing.from_json(settings.keys) if settings.keys else KeyRing()
     tolerance = timedelta(seconds=settings.tolerance_seconds)
-    return Parts(unit_of_work, Verifier(ring, tolerance, action.path, settings.signature_schemes), settings)
+    return Parts(
+        unit_of_work, Verifier(settings.key_ring(), tolerance, action.path, settings.signature_schemes), settings
+    )
 
 
 def make_unit_of_work(settings: Settings) -> SqlUnitOfWork:

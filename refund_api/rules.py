@@ -110,9 +110,15 @@ def _not_a_time(value: str | None, member: Member) -> Problem | None:
 
 
 def _undefined(value: int, member: Member) -> Problem | None:
-    if value == 0 or int(value) in {int(defined) for defined in member.type}:  # type: ignore[attr-defined]
+    if value == 0 or int(value) in _defined(member.type):
         return None
     return Problem(member.name, ShapeFault.UNDEFINED, (member.name,))
+
+
+@cache
+def _defined(enum: type[IntEnum]) -> frozenset[int]:
+    """The numbers that an enum has a name for."""
+    return frozenset(map(int, enum))
 
 
 def _is_blank(text: str | None) -> bool:

@@ -96,11 +96,14 @@ class Settings:
             log.warning("%sKEYS: %s", PREFIX, warning)
         return self
 
+    def key_ring(self) -> KeyRing:
+        """The key ring, without keys where none is set. KeyRingError: it cannot be read."""
+        return KeyRing.from_json(self.keys) if self.keys else KeyRing()
+
     def active_kids(self) -> list[str]:
         """Ids of the keys that may sign now. KeyRingError: the key ring cannot be read."""
-        ring = KeyRing.from_json(self.keys) if self.keys else KeyRing()
         now = datetime.now(UTC)
-        return [key.kid for key in ring.keys if key.scheme in self.signature_schemes and key.is_active(now)]
+        return [key.kid for key in self.key_ring().keys if key.scheme in self.signature_schemes and key.is_active(now)]
 
 
 _serving: Settings | None = None
