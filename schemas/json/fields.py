@@ -85,9 +85,10 @@ class JsonEnum(MemberField[int]):
     def _from_object(self, pairs: Pairs, attr: str | None) -> int:
         # JsonSerializerInternalReader.CreateObject: {"$value": 1} is the value 1.
         try:
-            rest = past_metadata(pairs)
+            model = past_metadata(pairs)
         except DocumentError:
             raise self._not_of_enum() from None
+        rest = model.members if model else ()
         if not rest or rest[0][0] != "$value" or isinstance(rest[0][1], tuple):
             raise self._not_of_enum()
         number = self._deserialize(rest[0][1], attr, None)

@@ -19,10 +19,20 @@ from xml_contracts.reading import IgnoredMembers, Problem, Reading
 
 from ..build import ContractSchema, Visitor
 from ..reasons import ConversionFault, JsonFault
-from .tokens import Integer, Pairs, Real, count_stops, past_metadata, read_tokens, replace_lone_surrogates
+from .tokens import (
+    MAX_DEPTH,
+    Integer,
+    Model,
+    Real,
+    count_stops,
+    past_metadata,
+    read_tokens,
+    replace_lone_surrogates,
+)
 
 _CONTAINERS: Final = {list, tuple}
 _NUMBERS: Final = {Integer, Real}
+_LARGE: Final = Real("1e999")  # no double holds it
 _JSON_SPACE: Final = " \t\n\r"
 # StreamReader.DetectEncoding. Of two marks that begin alike, the longer one comes first.
 _BYTE_ORDER_MARKS: Final = (
@@ -50,8 +60,8 @@ def read_json(schema: ContractSchema, body: bytes, charset: str) -> Reading[Any]
         return Reading(None)
     if not isinstance(root, tuple):
         raise DocumentError(JsonFault.NOT_AN_OBJECT)
-    members = past_metadata(root)
-    return Reading(None) if members is None else _read_members(schema, members)
+    model = past_metadata(root)
+    return Reading(None) if model is None else _read_members(schema, model)
 
 
 def _decode(body: bytes, charset: str) -> str:
@@ -66,28 +76,36 @@ def _decode(body: bytes, charset: str) -> str:
         raise DocumentError(JsonFault.OTHER_ENCODING, error.start + len(mark), encoding) from None
 
 
-def _read_members(schema: ContractSchema, pairs: Pairs) -> Reading[Any]:
+def _read_members(schema: ContractSchema, model: Model) -> Reading[Any]:
     known: list[tuple[str, Any]] = []
     unknown: list[str] = []
     passed_over: list[Any] = []
-    for name, value in pairs:
+    for name, value in model.members:
         member = schema.find(name)
         if member is None:
             unknown.append(name)
             passed_over.append(value)
             continue
-        if value and type(value) in _CONTAINERS and count_stops(value):
-            raise DocumentError(JsonFault.STOP, member=member)
+        if type(value) in _CONTAINERS:
+            stops = _stops_in(value, model.level)
+            if stops > (model.level == MAX_DEPTH):
+                raise DocumentError(JsonFault.STOP, member=member)
+            value = _LARGE if stops else value  # the reader stopped at the container, and once is like a number
         known.append((member, value))
     if not unknown:
         return schema.read(known)
-    stopped = _pass_over(passed_over)
+    stopped = _pass_over(passed_over, model.level)
     reading = schema.read(known)
     errors = (*reading.errors, Problem(None, ConversionFault.STOP_IN_UNKNOWN)) if stopped else reading.errors
     return replace(reading, errors=errors, ignored=(*reading.ignored, *_ignored(unknown)))
 
 
-def _pass_over(values: list[Any]) -> bool:
+def _stops_in(container: Any, level: int) -> int:
+    """The stops in a member of the model, which is on this level."""
+    return count_stops(container, level + 1) if container or level == MAX_DEPTH else 0
+
+
+def _pass_over(values: list[Any], level: int) -> bool:
     """Whether Json.NET's reader stops in one of these unknown members (see tokens.py for what a stop is).
 
     DocumentError: a member has two stops, after which JsonReader.Skip gives up.
@@ -96,9 +114,9 @@ def _pass_over(values: list[Any]) -> bool:
     for value in values:
         kind = type(value)
         if kind in _NUMBERS:
-            stopped |= value.stops_reader
-        elif kind in _CONTAINERS and value:
-            stops = count_stops(value)
+            stopped = stopped or value.stops_reader
+        elif kind in _CONTAINERS:
+            stops = _stops_in(value, level)
             if stops > 1:
                 raise DocumentError(JsonFault.STOP)
             stopped |= stops == 1

@@ -6,15 +6,14 @@ silent, Json.NET 11.0.2 decides (wire-facts 6.2, 6.8, 6.11).
 What is difficult: a STOP. A stop is a token on which Json.NET's reader (JsonTextReader) throws although it is RFC 8259:
 a number that a double or a BigInteger cannot hold, and a container on level 257. The serializer's error handler gets
 past the first stop in a member; a second one ends the read. So whoever takes or passes over a value must know how many
-stops are in it, and no more than that: 0, 1, or 2 for two and more (`count_stops`).
+stops are in it (`count_stops`); two and more are alike. `$id` may lead into an object inside, so the model has a level
+of its own (`Model`).
 
 Numbers are easy: they keep their text and are asked (`stops_reader`). Depth is not: Python's parser recurses, and a
-body can hold 30,000 levels. So text with more than MAX_DEPTH brackets is first made shallow (`_cut_deep`). One scan
-keeps the depth, and wherever the way down crosses a multiple of MAX_DEPTH levels, a container is cut out. There may be
-thousands of small ones, so all of them are parsed at once, as one list: a syntax error is found wherever it is. Their
-stops are added up where they are of the same member, which is inside of a list, and deeper than any object that could
-be the model. The first gap there gets a value with as many stops; the others, and those below, get null. What is left
-has at most MAX_DEPTH levels.
+body can hold 30,000 levels. So text with many brackets is first made shallow (`_cut_deep`). One scan keeps the depth,
+and wherever the way down crosses a multiple of MAX_PARSED levels, a container is cut out and leaves a value behind that
+has as many stops. No model is that deep. There may be thousands of small containers, so all of them are parsed at once,
+as one list: a syntax error is found wherever it is. What is left has at most MAX_PARSED levels.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from bisect import bisect
 from typing import Any, Final, NamedTuple, NoReturn
 
 from xml_contracts.errors import DocumentError
@@ -32,15 +32,18 @@ from .dates import is_date
 Pairs = tuple[tuple[str, Any], ...]
 
 MAX_DEPTH: Final = 256
+MAX_PARSED: Final = 2 * MAX_DEPTH  # levels that Python's parser gets to see
 MAX_INTEGER_CHARS: Final = 380
 
 # Brackets inside strings do not count. A string left open runs to the end.
 _STRING = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)', re.DOTALL)
-# What replaces a container that was cut out, by its stops: null has none, 1e999 is one because no double holds it. More
-# than two change nothing.
-_WITH_STOPS: Final = (" null ", " 1e999 ", " [1e999,1e999] ")
-# Wherever a number is that no double holds, or no BigInteger; the exponents of small ones match too.
-_LARGE: Final = re.compile(r"[0-9][eE]|[0-9]{309}")
+# Values with no stop, one and two; more than two change nothing.
+_WITH_STOPS: Final = ("null", "1e999", "[1e999,1e999]")
+# Where a number may be that no double holds, or no BigInteger: with fewer digits, it is below 1e300. Strings are blank.
+_MAYBE_LARGE: Final = re.compile(
+    r"[-0-9](?<![-+.0-9eE].)"
+    r"(?:[0-9]*+(?:\.[0-9]++)?[eE]\+?0*+[1-9][0-9]{2}[0-9]*+|[0-9]{199,}+(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?)"
+)
 _SQUARE: Final = str.maketrans("{}", "[]")
 _EMPTY: Final = ("[]", "{}")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -94,94 +97,79 @@ def _read_shallow(text: str) -> Any:
 
 
 def _cut_deep(text: str) -> str:
-    """The text without what is below MAX_DEPTH, where JsonReader.Push stops once and reads on (wire-facts 6.11)."""
-    deepest_model = _deepest_model(text)
-    gaps = _Gaps([], [], [], [])
-    containers, places, firsts, stops = gaps
+    """The text without what is below MAX_PARSED. DocumentError: it is not RFC 8259."""
+    brackets = _brackets(text)
+    large: list[int] | None = None  # looked for when the first container is cut out
+    containers: list[str] = []
     around: list[list[str]] = [[]]  # what is left of the text, and of every container around that is cut out
-    done, depth, floor = 0, 0, MAX_DEPTH  # what begins at the depth `floor` is cut out
-    outermost, shares_gap = 0, False  # the depth of the container whose insides share a gap, 0 outside of any
-    for position, char in enumerate(_brackets(text)):
+    starts: list[int] = []  # of these containers
+    done, depth, floor = 0, 0, MAX_PARSED  # what begins at the depth `floor` is cut out
+    for position, char in enumerate(brackets):
         if char == "[":
             if depth == floor:
                 is_empty = text.startswith(_EMPTY, position)
-                is_alone = is_empty and depth == MAX_DEPTH and not outermost  # its one stop is known now
-                if depth == MAX_DEPTH and not is_alone:
-                    if not shares_gap:
-                        places.append(len(around[0]) + 1)
-                        firsts.append(len(containers))
-                        stops.append(0)
-                        shares_gap = True
-                    stops[-1] += 1
-                around[-1] += text[done:position], _WITH_STOPS[is_alone]
+                around[-1] += text[done:position], _WITH_STOPS[0]
                 done = position + 2 if is_empty else position
                 if not is_empty:
+                    large = _large_numbers(brackets) if large is None else large
+                    starts.append(position)
                     around.append([])
-                    floor += MAX_DEPTH
+                    floor += MAX_PARSED
             depth += 1
-            if not outermost and (depth > deepest_model or text[position] == "["):
-                outermost = depth
         elif char == "]":
             depth -= 1
-            if depth and depth == floor - MAX_DEPTH:
+            if depth and depth == floor - MAX_PARSED:
                 containers.append("".join(around.pop()) + text[done : position + 1])
                 done, floor = position + 1, depth
-            if depth < outermost:
-                outermost, shares_gap = 0, False
+                start = starts.pop()
+                if large:
+                    around[-1][-1] = _WITH_STOPS[min(2, bisect(large, position) - bisect(large, start))]
             if depth < 0:
                 break
     if depth:
         raise DocumentError(JsonFault.UNBALANCED)
-    return "".join(_filled(around[0], gaps)) + text[done:]
+    if containers:
+        _read_shallow(f"[{','.join(containers)}]")
+    return "".join(around[0]) + text[done:]
 
 
-def _deepest_model(text: str) -> int:
-    """A level below which the model cannot be: it is the root, unless `$id`, maybe with escapes in it, leads inside."""
-    return min(MAX_DEPTH, 1 + text.count("$id") + text.count("\\"))
-
-
-class _Gaps(NamedTuple):
-    """What is cut out of a text, the containers of one gap after those of the other."""
-
-    containers: list[str]
-    places: list[int]  # where each gap is in what is left
-    firsts: list[int]  # the first container of each gap
-    stops: list[int]  # of each gap: one for every container on level 257
-
-
-def _filled(left: list[str], gaps: _Gaps) -> list[str]:
-    """A value with as many stops in every gap. DocumentError: a container is not RFC 8259."""
-    text = f"[{','.join(gaps.containers)}]"
-    values = _read_shallow(text)
-    may_stop = _LARGE.search(text)
-    lasts = [*gaps.firsts, len(values)][1:]
-    for place, first, last, stops in zip(gaps.places, gaps.firsts, lasts, gaps.stops, strict=True):
-        if stops == 1 and may_stop:
-            stops += count_stops(values[first:last])
-        left[place] = _WITH_STOPS[stops if stops < 2 else 2]
-    return left
+def _large_numbers(text: str) -> list[int]:
+    """Where the numbers begin that stop the reader. In the text, strings are blank."""
+    return [
+        match.start()
+        for match in _MAYBE_LARGE.finditer(text)
+        if (Integer if match[0].lstrip("-").isdigit() else Real)(match[0]).stops_reader
+    ]
 
 
 def _brackets(text: str) -> str:
-    """As long as the text: strings are blank, every bracket is `[` or `]`."""
+    """As long as the text: strings are blank, every bracket is `[` or `]`, numbers are there."""
     pieces = _STRING.split(text)
     pieces[1::2] = [" " * len(string) for string in pieces[1::2]]
     return "".join(pieces).translate(_SQUARE)
 
 
-def count_stops(value: Any) -> int:
-    """How often Json.NET's reader stops while it passes over this value."""
+def count_stops(value: Any, level: int) -> int:
+    """How often Json.NET's reader stops while it passes over this value, which is on the level given."""
     stops = 0
     values = [value]
     while values:  # maybe thousands, so the exact types are asked; there are no others
-        value = values.pop()
-        kind = type(value)
-        if kind is Real or kind is Integer:
-            stops += value.stops_reader
-        elif kind is list:
-            values += value
-        elif kind is tuple:
-            values += [member for _, member in value]
+        inside: list[Any] = []
+        containers = 0
+        for value in values:
+            kind = type(value)
+            if kind is Real or kind is Integer:
+                stops += value.stops_reader
+            elif kind is list:
+                containers += 1
+                inside += value
+            elif kind is tuple:
+                containers += 1
+                inside += [member for _, member in value]
+        if level == MAX_DEPTH + 1:  # JsonReader.Push stops once and reads on (wire-facts 6.11)
+            stops += containers
+        values = inside
+        level += 1
     return stops
 
 
@@ -190,7 +178,14 @@ def replace_lone_surrogates(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
-def past_metadata(pairs: Pairs) -> Pairs | None:
+class Model(NamedTuple):
+    """What the reader takes for the model: its members, and the level of the object that has them; the root is on 1."""
+
+    members: Pairs
+    level: int
+
+
+def past_metadata(pairs: Pairs, level: int = 1) -> Model | None:
     """The members behind `$id`, `$type` and a null `$ref`; None for any other `$ref`, which names no known object.
 
     JsonSerializerInternalReader.ReadMetadataProperties (wire-facts 6.2). DocumentError: it would throw.
@@ -200,16 +195,16 @@ def past_metadata(pairs: Pairs) -> Pairs | None:
             if value is not None:
                 _check_reference(pairs[index:])
                 return None
-        elif name == "$id" and isinstance(value, tuple):
-            return past_metadata(value)  # the reader is inside that object now, and takes it for the model
+        elif name == "$id" and isinstance(value, tuple) and level < MAX_DEPTH:
+            return past_metadata(value, level + 1)  # the reader is inside that object now, and takes it for the model
         elif name in ("$id", "$type"):
-            if isinstance(value, list | tuple) or count_stops(value) or (name, value) == ("$type", None):
+            if isinstance(value, list | tuple) or count_stops(value, level) or (name, value) == ("$type", None):
                 raise DocumentError(JsonFault.NOT_TEXT, member=name)
         elif name == "$values":
             raise DocumentError(JsonFault.VALUES_OF_A_LIST)
         else:
-            return pairs[index:]
-    return ()
+            return Model(pairs[index:], level)
+    return Model((), level)
 
 
 def _check_reference(pairs: Pairs) -> None:

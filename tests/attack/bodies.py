@@ -78,6 +78,8 @@ CASES: Final[dict[str, Case]] = {
     "members behind 256 objects": Case("json", '{"":' * 255 + "{", '"":{},', '"":0}' + "}" * 255),
     "members behind 256 times $id": Case("json", '{"$id":' * 255 + "{", '"":{},', '"":0}' + "}" * 255),
     "lists behind 256 times $id": Case("json", '{"$id":' * 255 + "{", '"":[0],', '"":0}' + "}" * 255),
+    "large numbers behind 256 times $id": Case("json", '{"$id":' * 255 + "{", '"":[1e100],', '"":1e400}' + "}" * 255),
+    "large numbers behind 512 levels": Case("json", '{"x":' + "[" * 511, "[1e100],", "1e400" + "]" * 511 + "}"),
     "texts behind 256 levels": Case("json", '{"x":' + "[" * 255, '"",[],', "0" + "]" * 255 + "}"),
     "a deep list": Case("json", '{"x":', "[", ""),
     "an enum as $value": Case("json", "{", '"terminal":{"$value":1},', '"a":1}'),

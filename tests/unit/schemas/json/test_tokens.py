@@ -61,7 +61,7 @@ def test_what_is_not_rfc_8259_is_refused(text: str) -> None:
     ],
 )
 def test_the_reader_stops_at_numbers_it_cannot_hold(text: str, stops: int) -> None:
-    assert count_stops(read_tokens(text)) == stops
+    assert count_stops(read_tokens(text), 1) == stops
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_reader_stops_at_numbers_it_cannot_hold(text: str, stops: int) -> No
     ],
 )
 def test_the_reader_stops_at_the_257th_level_once_on_its_way_down(text: str, stops: int) -> None:
-    assert min(count_stops(read_tokens(text)), 2) == min(stops, 2)
+    assert min(count_stops(read_tokens(text), 1), 2) == min(stops, 2)
 
 
 def test_what_follows_a_deep_value_is_still_read() -> None:
@@ -179,25 +179,30 @@ def model_of(tree: Tree, level: int = 1) -> tuple[tuple[tuple[str, Tree], ...], 
 @given(deep_trees())
 def test_every_member_of_the_model_has_the_stops_that_are_in_it(tree: Tree) -> None:
     try:
-        members = past_metadata(read_tokens(text_of(tree)))
+        found = past_metadata(read_tokens(text_of(tree)))
     except DocumentError as error:
         assert error.problem.member == "$id", "a list or a number that stops"
         return
     model, level = model_of(tree)
-    assert members is not None
-    assert [name for name, _ in members] == [name for name, _ in model]
-    for (_, value), (_, subtree) in zip(members, model, strict=True):
-        assert min(count_stops(value), 2) == min(stops_of(subtree, level + 1), 2)
+    assert found is not None
+    assert found.level == level
+    assert [name for name, _ in found.members] == [name for name, _ in model]
+    for (_, value), (_, subtree) in zip(found.members, model, strict=True):
+        assert min(count_stops(value, level + 1), 2) == min(stops_of(subtree, level + 1), 2)
 
 
 def test_members_of_a_model_on_level_256_have_their_stops_apart() -> None:
-    members = past_metadata(read_tokens('{"$id":' * 255 + '{"a":[1],"b":[[]],"c":[]}' + "}" * 255))
-    assert members is not None
-    assert [(name, count_stops(value)) for name, value in members] == [("a", 1), ("b", 1), ("c", 1)]
+    model = past_metadata(read_tokens('{"$id":' * 255 + '{"a":[1],"b":[[]],"c":[]}' + "}" * 255))
+    assert model is not None
+    assert [(name, count_stops(value, model.level + 1)) for name, value in model.members] == [
+        ("a", 1),
+        ("b", 1),
+        ("c", 1),
+    ]
 
 
 def test_thirty_thousand_levels_are_no_recursion() -> None:
-    assert count_stops(read_tokens(nested(30000))) == 1
+    assert count_stops(read_tokens(nested(30000)), 1) == 1
 
 
 @settings(max_examples=500, deadline=None)
@@ -227,7 +232,9 @@ def test_any_text_is_read_or_refused(text: str, depth: int) -> None:
     ],
 )
 def test_metadata_before_the_first_member_is_passed_over(text: str, rest: str) -> None:
-    assert past_metadata(read_tokens(text)) == read_tokens(rest)
+    model = past_metadata(read_tokens(text))
+    assert model is not None
+    assert model.members == read_tokens(rest)
 
 
 @pytest.mark.parametrize(
