@@ -26,7 +26,7 @@ DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) \
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-dotnet mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha bench-codec bench-writers bench-audit check lint types imports coverage lock clean
+.PHONY: help run test settings-pages test-dotnet mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha bench-codec bench-writers bench-audit check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -103,6 +103,9 @@ lock: ## write the lock files anew from setup.cfg (versions already locked stay)
 	"$$tools/bin/"$(COMPILE) --extra postgres --output-file requirements.lock setup.cfg; \
 	"$$tools/bin/"$(COMPILE) --extra test --extra lint --output-file dev.lock setup.cfg requirements.lock; \
 	"$$tools/bin/"$(COMPILE) --extra bench --output-file bench.lock setup.cfg requirements.lock
+
+settings-pages: .venv/run.stamp ## write .env.example and the table of settings in docs/ anew
+	$(BIN)/python -m tests.settings_pages
 
 clean: ## remove what the other targets made, except instance/ (demo database and key)
 	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

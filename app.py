@@ -11,11 +11,12 @@ from refund_api import cli
 from refund_api.actions import ACTIONS, Action, Handler
 from refund_api.http.blueprint import make_blueprint
 from refund_api.http.edge import Edge, Endpoint
+from refund_api.http.proxies import behind_proxies
 from refund_api.once import Once
 from refund_api.ops.log_and_count import LogAndCount
 from refund_api.parts import Parts
 from refund_api.ports import Clock, UnitOfWork, utc_now
-from refund_api.settings import Settings
+from refund_api.settings import Settings, SettingsError
 from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
@@ -45,8 +46,16 @@ def create_app(
     )
     edge = Edge(endpoints, (log_and_count,), clock, partial(_explains, read_settings))
     app.register_blueprint(make_blueprint(edge))
+    app.wsgi_app = behind_proxies(app.wsgi_app, partial(_trusted_proxies, read_settings))  # type: ignore[method-assign]
     cli.register(app, read_settings)
     return app
+
+
+def main() -> None:
+    """The console script `refund-api`: the commands that `flask --app app` has too."""
+    app = create_app()
+    with app.app_context():
+        app.cli.main(prog_name="refund-api")
 
 
 def make_parts(action: Action, settings: Settings, unit_of_work: UnitOfWork) -> Parts:
@@ -78,3 +87,10 @@ def _given_or_environ(settings: Settings | None) -> Settings:
 
 def _explains(settings: Once[Settings]) -> bool:
     return settings().explain
+
+
+def _trusted_proxies(settings: Once[Settings]) -> int:
+    try:
+        return settings().trusted_proxies
+    except SettingsError:
+        return 0  # the request finds out for itself, and the application answers it

@@ -1,4 +1,6 @@
-from app import create_app
-from refund_api.settings import serving_settings
+"""What gunicorn serves. Under a gunicorn without our configuration it says how to start, and refuses."""
 
-app = create_app(serving_settings())  # gunicorn's target
+from app import create_app
+from refund_api.serving import settings_to_serve
+
+app = create_app(settings_to_serve())

@@ -12,7 +12,7 @@ from ..storage.audit import Finding, Report, audit
 from .session import TROUBLE, plain, reason, settings
 
 _WAYS_OUT = (
-    "Is it a ledger, whole and within reach? `flask --app app db check` looks at the service's. A SQLite file that may "
+    "Is it a ledger, whole and within reach? `refund-api db check` looks at the service's. A SQLite file that may "
     "not be written is audited as a copy, made with its -journal and -wal files."
 )
 

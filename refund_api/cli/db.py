@@ -51,9 +51,7 @@ def current(as_json: bool) -> None:
     """Print the revision of the schema."""
     with open_engine() as engine:
         revision = schema.current(engine)
-    click.echo(
-        json.dumps({"revision": revision}) if as_json else revision or "no revision yet; flask --app app db upgrade"
-    )
+    click.echo(json.dumps({"revision": revision}) if as_json else revision or "no revision yet; refund-api db upgrade")
 
 
 @db_commands.command()

@@ -110,9 +110,7 @@ def show(order_number: str, as_json: bool) -> None:
     with open_engine() as engine:
         view = read_order(engine, order_number)
     if view is None:
-        raise click.ClickException(
-            f"There is no order {order_number}. Orders come in by: flask --app app orders import"
-        )
+        raise click.ClickException(f"There is no order {order_number}. Orders come in by: refund-api orders import")
     click.echo(_order_json(view) if as_json else "\n".join(_order_lines(view)))
 
 

@@ -18,7 +18,7 @@ from ..storage.engines.urls import make_engine
 T = TypeVar("T", str, tuple[str, ...])
 
 _SOURCE: Final = "refund_api.settings"
-_CHECK: Final = "flask --app app db check"
+_CHECK: Final = "refund-api db check"
 TROUBLE: Final = (SQLAlchemyError, LedgerUnavailable)
 """What a database may raise."""
 

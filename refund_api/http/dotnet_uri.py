@@ -37,10 +37,15 @@ def requested_uri(environ: Mapping[str, Any]) -> str:
 
 def _host(sent: str, environ: Mapping[str, Any]) -> str:
     """The host that was asked for. When it is no host name: the server's own, which is none either on a Unix socket."""
-    if _HOST.fullmatch(sent):
+    if is_host(sent):
         return sent
     own = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-    return own if _HOST.fullmatch(own) else "localhost"
+    return own if is_host(own) else "localhost"
+
+
+def is_host(text: str) -> bool:
+    """Whether this is a host name or an IP address of at most 253 characters, with a port or without."""
+    return _HOST.fullmatch(text) is not None
 
 
 def _rebuilt(environ: Mapping[str, Any]) -> str:

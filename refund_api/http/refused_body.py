@@ -3,7 +3,7 @@
 What is left unread hurts somebody else. gunicorn answers with keep-alive, finds more than 64 KiB unread, and closes; a
 proxy that keeps its connections has given this one to another client by then, who gets a 502. So the rest of a refused
 body is read and thrown away, within a bound of bytes and of seconds. Past a bound the connection has to end, and the
-answer has to say so: `end_connection` of the body does that (serving.py), since gunicorn drops a Connection header.
+answer has to say so: `end_connection` of the body does that (serving/), since gunicorn drops a Connection header.
 
 The seconds need a timer. A client that sends one byte now and then keeps one read waiting, and the timeout of a socket
 begins anew with each byte. The timer shuts the receiving side of the connection, which ends that read.

@@ -44,7 +44,7 @@ def _schema_problems(connection: Connection) -> list[str]:
         return [f"{kind_of(connection).NO_LEDGER}: {WAYS_OUT}"]
     at = f"the database is at revision {revision}"
     if not schema.suffices(revision):
-        return [f"{at}, this code needs {schema.head()}: run `flask --app app db upgrade`"]
+        return [f"{at}, this code needs {schema.head()}: run `refund-api db upgrade`"]
     return [f"{at} {misfit}" for misfit in _misfits(connection)] or list(_missing_privileges(connection))
 
 

@@ -22,7 +22,7 @@ def test_a_missing_migration_is_503_until_it_was_run(empty: str) -> None:
     with service(empty) as served:
         assert_try_again_in_every_format(served)
         assert problem_of(served.engine).endswith(
-            "only where there never was a ledger, make one with `flask --app app db upgrade`"
+            "only where there never was a ledger, make one with `refund-api db upgrade`"
         )
         schema.upgrade(served.engine)
         book(served.engine, "order")

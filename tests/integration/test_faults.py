@@ -28,7 +28,7 @@ from .storage.given import at_once, book, count, violations
 
 MISSING = (
     "the database cannot be used: {} does not exist: restore it; "
-    "only where there never was a ledger, make one with `flask --app app db upgrade`"
+    "only where there never was a ledger, make one with `refund-api db upgrade`"
 )
 QUICK = Budget(lock=0.2, statement=0.4, whole=0.8)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from refund_api import settings as settings_module
-from refund_api.settings import _READERS, Settings, SettingsError, read_serving_settings, serving_settings
+from refund_api.settings import Settings, SettingsError, served
+from refund_api.settings.served import read_serving_settings, serving_settings
 
 SECRET = "0123456789abcdef-nobody-may-read-this"
 
@@ -42,6 +42,9 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         log_level="INFO",
         threads=4,
         notice_days=30,
+        trusted_proxies=0,
+        workers=None,
+        port=None,
     )
 
 
@@ -56,9 +59,23 @@ def test_every_setting_is_read() -> None:
         "REFUND_API_EXPLAIN": "1",
         "REFUND_API_LOG_LEVEL": "Debug",
         "REFUND_API_THREADS": "8",
+        "REFUND_API_TRUSTED_PROXIES": "2",
+        "WEB_CONCURRENCY": "3",
+        "PORT": "8123",
     }
     assert Settings.from_environ(environ) == Settings(
-        "postgresql://refund@db/refunds", ring(), 86400, False, False, True, "DEBUG", 8, notice_days=45
+        database_url="postgresql://refund@db/refunds",
+        keys=ring(),
+        tolerance_seconds=86400,
+        legacy_sign=False,
+        legacy_nonce_enforced=False,
+        explain=True,
+        log_level="DEBUG",
+        threads=8,
+        notice_days=45,
+        trusted_proxies=2,
+        workers=3,
+        port=8123,
     )
 
 
@@ -110,6 +127,12 @@ def test_a_bad_value_is_refused_in_one_line_that_says_what_is_expected(name: str
     assert "\n" not in text
 
 
+@pytest.mark.parametrize("name", ["PORT", "WEB_CONCURRENCY"])
+@pytest.mark.parametrize("value", ["http", "0", "-1", "8000.0", "99999999"])
+def test_a_bad_number_without_the_prefix_is_refused_in_words_too(name: str, value: str) -> None:
+    assert problem({name: value}).startswith(f"{name} must be a whole number from 1 to ")
+
+
 def test_a_bad_database_url_is_not_shown_because_it_may_hold_a_password() -> None:
     assert "hunter2" not in problem({"REFUND_API_DATABASE_URL": "mysql://u:hunter2@h/d"})
 
@@ -120,7 +143,7 @@ def test_a_bad_database_url_is_not_shown_because_it_may_hold_a_password() -> Non
         ("REFUND_API_TOLERENCE_SECONDS", "did you mean REFUND_API_TOLERANCE_SECONDS?"),
         ("REFUND_API_KEY_FILE", "did you mean REFUND_API_KEYS_FILE?"),
         ("REFUND_API_THREADS_FILE", "did you mean REFUND_API_THREADS?"),
-        ("REFUND_API_", "README.md lists them."),
+        ("REFUND_API_", "`refund-api settings` lists them."),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_close_match(name: str, words: str) -> None:
@@ -137,7 +160,34 @@ def test_all_problems_are_listed_a_line_each() -> None:
 
 
 def test_names_without_the_prefix_are_not_ours() -> None:
-    assert Settings.from_environ({"REFUND": "x", "PORT": "1"}) == Settings.from_environ({})
+    assert Settings.from_environ({"REFUND": "x", "HOST": "1"}) == Settings.from_environ({})
+
+
+OF_KUBERNETES = {
+    "SERVICE_HOST": "10.96.0.7",
+    "SERVICE_PORT": "8000",
+    "SERVICE_PORT_HTTP": "8000",
+    "PORT": "tcp://10.96.0.7:8000",
+    "PORT_8000_TCP": "tcp://10.96.0.7:8000",
+    "PORT_8000_TCP_PROTO": "tcp",
+    "PORT_8000_TCP_PORT": "8000",
+    "PORT_8000_TCP_ADDR": "10.96.0.7",
+}
+
+
+@pytest.mark.parametrize("service", ["REFUND_API", "REFUND_API_DB"])
+def test_what_kubernetes_puts_into_a_pod_beside_a_service_of_our_name_is_ignored(service: str) -> None:
+    environ = {f"{service}_{name}": value for name, value in OF_KUBERNETES.items()}
+    assert Settings.from_environ(environ) == Settings()
+
+
+def test_a_port_that_somebody_set_under_the_wrong_name_is_told() -> None:
+    assert problem({"REFUND_API_PORT": "8123"}) == "REFUND_API_PORT is not a setting; did you mean PORT?"
+
+
+def test_without_a_number_of_workers_there_is_one_for_each_core() -> None:
+    assert Settings().worker_count == os.cpu_count()
+    assert Settings(workers=3).worker_count == 3
 
 
 def test_a_file_and_a_value_together_are_refused() -> None:
@@ -226,37 +276,21 @@ def test_the_keys_that_may_sign_now_are_told() -> None:
     assert Settings().active_kids() == []
 
 
-def test_the_example_file_names_every_setting_and_no_other() -> None:
-    example = (Path(__file__).parents[2] / ".env.example").read_text()
-    names = re.findall(r"^#?(REFUND_API_\w+)=", example, re.MULTILINE)
-    assert Settings.from_environ(dict.fromkeys(names, "")) == Settings()
-    assert {name.removeprefix("REFUND_API_").removesuffix("_FILE") for name in names} == set(_READERS)
-
-
-def test_the_readme_has_a_row_for_every_setting_with_its_default() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    table = readme.partition("| `REFUND_API_…` | default | |")[2].partition("\n\n")[0]
-    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", table, re.MULTILINE))
-    assert rows.keys() == _READERS.keys()
-    defaults = {name: default.strip("`") for name, default in rows.items() if default != "none"}
-    assert Settings.from_environ({f"REFUND_API_{name}": default for name, default in defaults.items()}) == Settings()
-
-
 def test_serving_keeps_the_former_settings_when_new_ones_cannot_be_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(settings_module, "_serving", None)
+    monkeypatch.setattr(served, "_serving", None)
     monkeypatch.setenv("REFUND_API_KEYS", '{"keys": [')
     with pytest.raises(SettingsError):
         serving_settings()
     monkeypatch.setenv("REFUND_API_KEYS", ring())
-    served = serving_settings()
+    first = serving_settings()
     monkeypatch.setenv("REFUND_API_KEYS", '{"keys": [')
-    assert read_serving_settings() is served
+    assert read_serving_settings() is first
     assert "the former ones stay" in caplog.text
     monkeypatch.setenv("REFUND_API_KEYS", ring())
     monkeypatch.setenv("REFUND_API_TOLERANCE_SECONDS", "60")
-    assert serving_settings() is served, "a worker takes what its master has read"
+    assert serving_settings() is first, "a worker takes what its master has read"
     assert read_serving_settings().tolerance_seconds == 60
     assert serving_settings().tolerance_seconds == 60
 

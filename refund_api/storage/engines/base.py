@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ..budget import Budget, Verdict
 
-WAYS_OUT = "restore it; only where there never was a ledger, make one with `flask --app app db upgrade`"
+WAYS_OUT = "restore it; only where there never was a ledger, make one with `refund-api db upgrade`"
 """What an operator can do when the ledger is missing."""
 
 
@@ -55,6 +55,9 @@ class EngineKind(Protocol):
 
     def problems(self, connection: Connection) -> list[str]:
         """What keeps anyone from writing to this database, a sentence each."""
+
+    def connection_limit(self, connection: Connection) -> int | None:
+        """How many connections the user of this one may have at once; None: as many as it likes."""
 
     def missing_privileges(self, connection: Connection, needed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         """Of the needed (table, privilege) those that the user of the connection does not have."""

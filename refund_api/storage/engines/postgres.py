@@ -62,6 +62,14 @@ _SERVER = text("""
     SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on',
         current_setting('server_encoding')
 """)
+# reserved_connections is new in PostgreSQL 16; -1 means no limit.
+_CONNECTION_LIMIT = text("""
+    SELECT least(
+        current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+            - coalesce(current_setting('reserved_connections', true), '0')::int,
+        (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user),
+        (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()))
+""")
 # With the keepalives, a connection ends when the network swallows packets. Without them a read would wait for hours.
 _CONNECT_ARGS = {
     "application_name": "refund-api",
@@ -190,6 +198,12 @@ def problems(connection: Connection) -> list[str]:
     if encoding != "UTF8":
         sentences.append(f"the encoding of the database is {encoding}, this code needs UTF8")
     return sentences
+
+
+def connection_limit(connection: Connection) -> int:
+    """The least of what the server, the role and the database allow; what is kept for others does not count."""
+    limit: int = connection.execute(_CONNECTION_LIMIT).scalar_one()
+    return limit
 
 
 def missing_privileges(connection: Connection, needed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

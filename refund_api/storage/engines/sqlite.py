@@ -189,6 +189,10 @@ def problems(connection: Connection) -> list[str]:
     return sentences
 
 
+def connection_limit(connection: Connection) -> None:
+    """None: a file has no limit."""
+
+
 def missing_privileges(connection: Connection, needed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """An empty list: whoever may write the file may do everything in it."""
     return []

@@ -68,7 +68,12 @@ ENGINES: tuple[EngineRow, ...] = (
 def check_url(url: str) -> None:
     """ValueError: no engine has URLs that begin so. Its text leaves the URL out, which may hold a password."""
     if not url.startswith(tuple(prefix for row in ENGINES for prefix in row.url_prefixes)):
-        raise ValueError(f"must be {' or '.join(row.url_example for row in ENGINES)}")
+        raise ValueError(f"must be {url_examples()}")
+
+
+def url_examples() -> str:
+    """How the URLs of all engines look, in words."""
+    return " or ".join(row.url_example for row in ENGINES)
 
 
 def kind_of(database: Engine | Connection) -> EngineKind:

@@ -24,9 +24,7 @@ def test_check_takes_an_empty_database_for_a_lost_one_or_a_new_one(empty_url: st
     with opened(empty_url) as engine:
         (problem,) = health.check(engine)
     assert problem.startswith("the database has no ledger")
-    assert problem.endswith(
-        ": restore it; only where there never was a ledger, make one with `flask --app app db upgrade`"
-    )
+    assert problem.endswith(": restore it; only where there never was a ledger, make one with `refund-api db upgrade`")
 
 
 def test_check_says_which_command_brings_an_old_database_up_to_date(
@@ -34,7 +32,7 @@ def test_check_says_which_command_brings_an_old_database_up_to_date(
 ) -> None:
     monkeypatch.setattr(schema, "head", lambda: "0002")
     assert health.check(engine) == [
-        "the database is at revision 0001, this code needs 0002: run `flask --app app db upgrade`"
+        "the database is at revision 0001, this code needs 0002: run `refund-api db upgrade`"
     ]
 
 

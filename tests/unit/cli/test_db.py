@@ -38,7 +38,7 @@ def test_a_directory_is_made_for_sqlite_only(tmp_path: Path) -> None:
 def test_current_prints_the_revision(commands: Commands) -> None:
     (commands.folder / "instance").mkdir()
     (commands.folder / "instance" / "refunds.db").touch()
-    assert commands.succeed("db", "current") == "no revision yet; flask --app app db upgrade\n"
+    assert commands.succeed("db", "current") == "no revision yet; refund-api db upgrade\n"
     assert json.loads(commands.succeed("db", "current", "--json")) == {"revision": None}
     commands.succeed("db", "upgrade")
     revision = commands.succeed("db", "current").strip()
@@ -53,7 +53,7 @@ def test_check_passes_once_the_database_is_upgraded(commands: Commands) -> None:
 
 def test_check_fails_and_says_what_to_do_before_the_first_upgrade(commands: Commands) -> None:
     (commands.folder / "instance").mkdir()
-    assert "flask --app app db upgrade" in commands.fail("db", "check")
+    assert "refund-api db upgrade" in commands.fail("db", "check")
     assert "db upgrade" in json.loads(commands.fail("db", "check", "--json"))["problems"][0]
 
 
@@ -70,7 +70,7 @@ def test_no_command_but_upgrade_makes_a_database(commands: Commands) -> None:
 def test_a_missing_directory_is_told_with_the_way_out(commands: Commands) -> None:
     output = commands.fail("db", "check")
     assert "there is no directory" in output
-    assert "restore it; only where there never was a ledger, make one with `flask --app app db upgrade`" in output
+    assert "restore it; only where there never was a ledger, make one with `refund-api db upgrade`" in output
     assert json.loads(commands.fail("db", "check", "--json")) == {"problems": [output.strip()]}
 
 
@@ -79,7 +79,7 @@ def test_a_file_that_is_no_database_is_told_with_the_way_out(commands: Commands)
     (commands.folder / "instance" / "refunds.db").write_text("not a database " * 100)
     output = commands.fail("db", "current")
     assert "The database says: " in output
-    assert "flask --app app db check" in output
+    assert "refund-api db check" in output
 
 
 def test_purge_deletes_the_expired_nonces_only(commands: Commands) -> None:

@@ -144,7 +144,7 @@ def test_show_of_an_unknown_order_ends_with_status_1(commands: Commands) -> None
 
 def test_show_before_the_first_upgrade_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "new" / "instance").mkdir(parents=True)
-    assert "flask --app app db check" in Commands(tmp_path / "new").fail("orders", "show", ORDER)
+    assert "refund-api db check" in Commands(tmp_path / "new").fail("orders", "show", ORDER)
 
 
 def test_show_refuses_an_order_number_that_is_not_utf8(commands: Commands) -> None:
