@@ -44,16 +44,30 @@ def behind_proxies(app: WsgiApp, trusted: Callable[[], int]) -> WsgiApp:
 
 def _checked(app: WsgiApp) -> WsgiApp:
     def checked(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        before = environ["werkzeug.proxy_fix.orig"]
-        environ["REMOTE_ADDR"] = address(environ["REMOTE_ADDR"] or "") or before["REMOTE_ADDR"]
-        scheme = environ["wsgi.url_scheme"].lower()
-        environ["wsgi.url_scheme"] = scheme if scheme in ("http", "https") else before["wsgi.url_scheme"]
+        source, scheme = address(environ.get("REMOTE_ADDR") or ""), environ["wsgi.url_scheme"].lower()
+        if source:
+            environ["REMOTE_ADDR"] = source
+        else:
+            _take_back(environ, "REMOTE_ADDR")
+        if scheme in ("http", "https"):
+            environ["wsgi.url_scheme"] = scheme
+        else:
+            _take_back(environ, "wsgi.url_scheme")
         if not is_host(environ.get("HTTP_HOST", "")):
-            environ["HTTP_HOST"] = before["HTTP_HOST"]
-        environ.update(SERVER_NAME=before["SERVER_NAME"], SERVER_PORT=before["SERVER_PORT"])
+            _take_back(environ, "HTTP_HOST", "SERVER_NAME", "SERVER_PORT")
         return app(environ, start_response)
 
     return checked
+
+
+def _take_back(environ: dict[str, Any], *names: str) -> None:
+    """What the server itself knows, which ProxyFix has kept; None for what it does not know."""
+    for name in names:
+        before = environ["werkzeug.proxy_fix.orig"][name]
+        if before is None:
+            environ.pop(name, None)
+        else:
+            environ[name] = before
 
 
 def address(text: str) -> str | None:
