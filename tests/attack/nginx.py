@@ -31,6 +31,9 @@ http {{
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     proxy_set_header Host $host;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-Host $host;
     server {{ listen 127.0.0.1:{buffering}; location / {{ proxy_pass http://gunicorn; }} }}
     server {{
         listen 127.0.0.1:{streaming};

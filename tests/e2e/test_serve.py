@@ -84,6 +84,14 @@ def answer(server: Gunicorn) -> tuple[int, int]:
     return response.status, code
 
 
+def text_of_a_404(server: Gunicorn, headers: dict[str, str]) -> str:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=START_TIMEOUT)
+    connection.request("GET", "/nope", headers=headers)
+    text: str = json.loads(connection.getresponse().read())["Message"]
+    connection.close()
+    return text
+
+
 def wait_for(server: Gunicorn, text: str) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while text not in server.log.read_text():
@@ -101,6 +109,8 @@ def test_it_serves_from_any_directory_and_reads_its_keys_anew_on_sighup(elsewher
         server.process.send_signal(signal.SIGHUP)
         wait_for(server, "active keys: k0, k1")
         assert answer(server) == (200, 1001)
+        forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "on", "X-Forwarded-Host": "evil.example"}
+        assert f"'http://127.0.0.1:{port}/nope'" in text_of_a_404(server, forged), "no proxy is trusted"
     assert server.process.returncode == 0
 
 
