@@ -11,7 +11,7 @@ class RequestContext:
     """What is known of a request beside its body.
 
     `request_id` is the client's, if it is short and has no special characters, or a new one. `source` is the address
-    of the client.
+    of the client, which trusted proxies tell (http/proxies.py), else the nearest peer's; empty on a Unix socket.
     `received_at` (aware, UTC) is when the whole body was there: it is the one `now` of every decision on the request.
     """
 
