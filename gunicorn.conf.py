@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import app as app  # no worker has to import it again
+from refund_api.serving import child_exit as child_exit
+from refund_api.serving import make_metrics_directory
+from refund_api.serving import on_exit as on_exit
+from refund_api.serving import post_worker_init as post_worker_init
 from refund_api.serving import pre_request as pre_request
 from refund_api.serving import when_ready as when_ready
 from refund_api.settings import Settings, SettingsError, read_serving_settings
@@ -64,8 +68,11 @@ logconfig_dict = {
 
 
 def on_starting(server: Any) -> None:
+    """Make the directory of the metrics, and log which keys are active."""
+    make_metrics_directory(server)
+    on_reload(server)
+
+
+def on_reload(server: Any) -> None:
     """Log which keys are active from now on, in all workers."""
     server.log.info("active keys: %s", ", ".join(settings.active_kids()))
-
-
-on_reload = on_starting

@@ -38,7 +38,8 @@ class Settings:
     """Every setting.
 
     `keys` is the key ring as JSON text; `keys_file` is the file it was read from, if it was one. `threads` is how many
-    threads each worker process has, and how many connections to the database.
+    threads each worker process has, and how many connections to the database. In `metrics_dir` workers keep what they
+    have counted; None: in memory.
     """
 
     database_url: str = field(default="sqlite:///instance/refunds.db", repr=False)
@@ -50,6 +51,8 @@ class Settings:
     log_level: str = "INFO"
     threads: int = 4
     notice_days: int = NOTICE_DAYS
+    ops: bool = True
+    metrics_dir: Path | None = None
     keys_file: Path | None = None
 
     @classmethod
@@ -171,6 +174,8 @@ _READERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "EXPLAIN": ("explain", _one_of({"0": False, "1": True})),
     "LOG_LEVEL": ("log_level", _one_of({word: word.upper() for word in ("debug", "info", "warning", "error")})),
     "THREADS": ("threads", _number(1, 64)),
+    "OPS": ("ops", _one_of({"on": True, "off": False})),
+    "METRICS_DIR": ("metrics_dir", Path),
 }
 """Name without the prefix -> attribute, reader. A reader raises ValueError; the name is put before its text."""
 

@@ -161,7 +161,14 @@ def test_every_rejected_signature_reads_the_same_and_touches_nothing(unit_of_wor
 def test_what_happened_is_told_with_the_answer(unit_of_work: FakeUnitOfWork) -> None:
     recorded = outcome(unit_of_work, signed())
     (refund,) = unit_of_work.ledger.refunds
-    facts: dict[str, Any] = {"order_number": ORDER, "terminal": 1, "kid": "web", "attempts": 1, "nonce_conflict": False}
+    facts: dict[str, Any] = {
+        "order_number": ORDER,
+        "terminal": 1,
+        "kid": "web",
+        "scheme": "legacy",
+        "attempts": 1,
+        "nonce_conflict": False,
+    }
     assert recorded.happening == events.RefundRecorded(refund_id=refund.refund_id, **facts)
     assert outcome(unit_of_work, signed()).happening == events.RefundRepeated(refund_id=refund.refund_id, **facts)
     refused = outcome(unit_of_work, signed("CTT-unknown", random=2)).happening
