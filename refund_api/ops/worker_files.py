@@ -35,7 +35,7 @@ LIVING: Final = "livesum"
 _NAME: Final = "refund-api-metrics"
 _IN_MEMORY: Final = Path("/dev/shm")
 _KINDS: Final = ("counter", "histogram", f"gauge_{LIVING}")
-_SIZE: Final = 128 * 1024  # bytes; the label sets of a worker fit in
+_SIZE: Final = 64 * 1024  # bytes; the label sets of a worker fit in
 
 _directory: Path | None = None
 

@@ -25,15 +25,15 @@ class DatabaseWatch:
     """Opens nothing before the first look. Both looks may run at once."""
 
     def __init__(self, url: Callable[[], str]) -> None:
-        self._engine = Once(partial(_engine, url))
+        self.engine = Once(partial(_engine, url))
 
     def examine(self) -> Examined:
         """What keeps the service from working. LedgerUnavailable, within 0.7 s: the database does not answer."""
-        return examine(self._engine(), _WATCHING)
+        return examine(self.engine(), _WATCHING)
 
     def read_outbox(self) -> OutboxFigures:
         """How much waits in the outbox. LedgerUnavailable, within 0.7 s."""
-        return read_outbox(self._engine(), _WATCHING)
+        return read_outbox(self.engine(), _WATCHING)
 
 
 def _engine(url: Callable[[], str]) -> Engine:
