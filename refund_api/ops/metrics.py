@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from xml_contracts.reading import Problem, Skipped
 
-from ..events import Event, RefundRecorded, RefundRepeated, Refused, SignatureRejected
+from ..events import Broken, Event, RefundRecorded, RefundRepeated, Refused, SignatureRejected
 from ..signing.schemes import SCHEMES
 from ..signing.verifier import Cause
 from . import worker_files
@@ -64,6 +64,7 @@ class Metrics:
         signatures = self._counter("signatures", "Signatures that were judged.", "scheme", "result")
         conflicts = self._counter("nonce_conflicts", "Nonces that another request had used.", "mode")
         self._retries = self._counter("transaction_retries", "Further attempts of a transaction.")
+        self._unexpected = self._counter("unexpected_errors", "Errors that nobody expected.")
         self._dropped = self._counter("log_lines_dropped", "Log lines that could not be written in time.")
         # These begin at 0: Prometheus sees no increase in a series that begins at 1.
         self._signatures = {judgement: signatures.labels(*judgement) for judgement in _JUDGEMENTS}
@@ -74,6 +75,7 @@ class Metrics:
             "refund_api_workers", "Workers that run.", registry=self.registry, multiprocess_mode=worker_files.LIVING
         )
         workers.set(1)
+        self._counter("worker_starts", "Workers that were started.").inc()
 
     def __call__(self, event: Event) -> None:
         """Count one answer."""
@@ -94,6 +96,8 @@ class Metrics:
             self._signature(happening.scheme or NONE, happening.cause).inc()
             if happening.cause == Cause.NONCE_TAKEN.value:
                 self._enforced.inc()
+        elif isinstance(happening, Broken):
+            self._unexpected.inc()
 
     def count_dropped_lines(self, lines: int) -> None:
         """For the log: so many lines were thrown away because nobody took them."""

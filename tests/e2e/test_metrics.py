@@ -123,6 +123,7 @@ def test_figures_are_added_up_over_workers_also_over_one_that_was_killed(server:
     assert figure(server, INVALID) == sent
     sent += load_both_workers(server, directory, living(server))
     assert [figure(server, INVALID) for _ in range(6)] == [sent] * 6
+    assert figure(server, "refund_api_worker_starts_total") == 3
     assert figure(server, 'refund_api_request_seconds_count{format="json"}') == sent
     server.process.terminate()
     assert server.process.wait(START_TIMEOUT) == 0

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from refund_api.events import (
     ActionAnswered,
+    Broken,
     Event,
     Happening,
     InvalidRequest,
@@ -151,6 +152,12 @@ def test_every_reason_for_skipping_is_one_of_four(metrics: Metrics, reason: Skip
     assert times == (3 if reason is Skipped.MORE_UNKNOWN else 1)
 
 
+def test_an_error_that_nobody_expected_is_counted(metrics: Metrics) -> None:
+    metrics(event(Broken(ZeroDivisionError()), status=500, code=None))
+    assert counted_by(metrics, "unexpected_errors") == {(): 1}
+    assert counted_by(metrics, "requests") == {("json", "none", "500"): 1}
+
+
 def test_lines_that_the_log_drops_are_counted(metrics: Metrics) -> None:
     metrics.count_dropped_lines(5)
     assert counted_by(metrics, "log_lines_dropped") == {(): 5}
@@ -162,6 +169,7 @@ def test_what_alerts_watch_is_there_with_0_before_it_happens(metrics: Metrics) -
         'nonce_conflicts_total{mode="observed"}',
         'signatures_total{result="no key matches",scheme="legacy"}',
         "log_lines_dropped_total",
+        "unexpected_errors_total",
     ):
         assert f"\nrefund_api_{series} 0.0\n" in page
 
