@@ -86,6 +86,7 @@ def test_every_answer_is_told_exactly_once_to_every_sink(
     (event,) = first
     assert second == first
     assert isinstance(event.happening, kind)
+    assert event.code == response.get_json().get("code"), "None where the framework answers"
     assert (event.status, event.context.source, event.context.received_at) == (status, "127.0.0.1", NOW)
 
 
