@@ -26,7 +26,7 @@ DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) \
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test settings-pages test-dotnet test-nginx mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha bench-codec bench-writers bench-audit check lint types imports coverage lock clean
+.PHONY: help run test settings-pages test-dotnet test-nginx check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha bench-codec bench-writers bench-audit check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ test-dotnet: .venv/dev.stamp ## a real .NET client (Mono, from apt) against a re
 
 test-nginx: .venv/dev.stamp ## a real nginx (nginx-light, from apt) before a real gunicorn: whose address is recorded
 	$(BIN)/python -m pytest tests/interop/nginx
+check-deploy: .venv/dev.stamp ## alert rules, dashboard and metrics, judged by promtool (from apt)
+	@command -v promtool >/dev/null || { echo "There is no promtool; on Debian: apt install prometheus" >&2; exit 1; }
+	$(BIN)/python -m pytest tests/interop/promtool
 
 mono-packages:
 	@echo $(MONO)

@@ -13,13 +13,19 @@ from refund_api.http.blueprint import make_blueprint
 from refund_api.http.edge import Edge, Endpoint
 from refund_api.http.proxies import behind_proxies
 from refund_api.once import Once
-from refund_api.ops.log_and_count import LogAndCount
+from refund_api.ops.live_figures import LiveFigures
+from refund_api.ops.log_and_count import LogLines
+from refund_api.ops.metrics import Metrics
+from refund_api.ops.pages import Pages, make_pages
+from refund_api.ops.polled import Polled
 from refund_api.parts import Parts
 from refund_api.ports import Clock, UnitOfWork, utc_now
+from refund_api.serving.workers import draining
 from refund_api.settings import Settings, SettingsError
 from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
+from refund_api.storage.watch import DatabaseWatch
 
 
 def create_app(
@@ -32,20 +38,23 @@ def create_app(
     """The WSGI application. With a `handler` given, neither key nor database is needed.
 
     Without settings the environment is read when it is first needed, so that every command can start and say what is
-    wrong. `app.extensions["refund_api"]` counts, in this process, what metrics will show (ops/log_and_count.py).
+    wrong. `app.extensions["refund_api"]` are its Metrics.
     """
     app = Flask(__name__, static_folder=None)
     if settings is None and handler is not None:
         settings = Settings()
     read_settings = Once(partial(_given_or_environ, settings))
     unit_of_work = Once(partial(_unit_of_work, read_settings))
-    log_and_count = LogAndCount()
-    app.extensions["refund_api"] = log_and_count.counted
+    watch = DatabaseWatch(partial(_database_url, read_settings))
+    examine = Polled(watch.examine, fresh_seconds=1)
+    read_outbox = Polled(watch.read_outbox, fresh_seconds=5)
+    metrics = app.extensions["refund_api"] = Metrics(LiveFigures(examine, read_outbox, clock))
     endpoints = tuple(
         Endpoint.of(action, Once(partial(_handler, action, handler, read_settings, unit_of_work))) for action in actions
     )
-    edge = Edge(endpoints, (log_and_count,), clock, partial(_explains, read_settings))
+    edge = Edge(endpoints, (LogLines(), metrics), clock, partial(_explains, read_settings))
     app.register_blueprint(make_blueprint(edge))
+    app.register_blueprint(make_pages(Pages(partial(_has_pages, read_settings), examine, draining, metrics.page)))
     app.wsgi_app = behind_proxies(app.wsgi_app, partial(_trusted_proxies, read_settings))  # type: ignore[method-assign]
     cli.register(app, read_settings)
     return app
@@ -79,6 +88,14 @@ def _handler(
 
 def _unit_of_work(settings: Once[Settings]) -> UnitOfWork:
     return make_unit_of_work(settings())
+
+
+def _database_url(settings: Once[Settings]) -> str:
+    return settings().database_url
+
+
+def _has_pages(settings: Once[Settings]) -> bool:
+    return settings().ops
 
 
 def _given_or_environ(settings: Settings | None) -> Settings:

@@ -20,13 +20,14 @@ from .context import RequestContext
 class _Decided:
     """What is known of a request that the ledger has judged.
 
-    `attempts` is how often its transaction ran. `nonce_conflict`: its nonce was used before for another request, which
-    was observed and not enforced.
+    `kid` and `scheme` are those of the key that signed. `attempts` is how often its transaction ran. `nonce_conflict`:
+    its nonce was used before for another request, which was observed and not enforced.
     """
 
     order_number: str
     terminal: int
     kid: str
+    scheme: str
     attempts: int
     nonce_conflict: bool
 
@@ -56,12 +57,14 @@ class Refused(_Decided):
 class SignatureRejected:
     """The signature proves nothing.
 
-    `clock_difference` is the time stamp minus now; None where the cause has nothing to do with the clock.
+    `scheme` is None where the sign is of no scheme that is switched on. `clock_difference` is the time stamp minus now;
+    None where the cause has nothing to do with the clock.
     """
 
     cause: str
     order_number: str
     terminal: int
+    scheme: str | None
     clock_difference: timedelta | None
 
 
@@ -115,8 +118,9 @@ Happening = (
 class Event:
     """One answer, and what happened to its request.
 
-    `read_format` is None where nobody read the body. `skipped` are members that the codec passed over. `milliseconds`
-    count from the call of the view to the answer being written.
+    `code` is the one of the action's result; None where the framework answered. `read_format` is None where nobody read
+    the body. `skipped` are members that the codec passed over. `milliseconds` count from the call of the view to the
+    answer being written.
     """
 
     happening: Happening
@@ -126,6 +130,7 @@ class Event:
     write_format: str
     skipped: tuple[Problem, ...]
     milliseconds: float
+    code: int | None = None
 
 
 Sink = Callable[[Event], None]

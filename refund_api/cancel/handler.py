@@ -64,7 +64,7 @@ class CancelOrder:
         try:
             verified = self.verifier.verify(request, context.received_at)
         except SignatureRejected as rejected:
-            return _rejected(request, rejected.cause, rejected.clock_difference)
+            return _rejected(request, rejected.cause, rejected.clock_difference, rejected.scheme)
         asked = Asked(
             cancellation=read_cancellation(request),
             nonce=verified.nonce,
@@ -84,6 +84,7 @@ def _outcome(decided: Decided, request: TicketRefundRequest, verified: Verified,
         "order_number": request.order_number or "",
         "terminal": int(request.terminal),
         "kid": verified.kid,
+        "scheme": verified.scheme,
         "attempts": decided.attempts,
         "nonce_conflict": decided.nonce_conflict,
     }
@@ -96,7 +97,7 @@ def _outcome(decided: Decided, request: TicketRefundRequest, verified: Verified,
             result = ApiResult(refusal.value, words.refused(refusal, notice_days=notice_days))
             return Outcome(result, events.Refused(code=refusal.value, **facts))
         case NonceTaken():
-            return _rejected(request, Cause.NONCE_TAKEN, None)
+            return _rejected(request, Cause.NONCE_TAKEN, None, verified.scheme)
         case other:
             assert_never(other)
 
@@ -105,11 +106,14 @@ def _cancelled(refund_id: str) -> ApiResult:
     return ApiResult(Code.OK, words.CANCELLED, refund_id)
 
 
-def _rejected(request: TicketRefundRequest, cause: Cause, clock_difference: timedelta | None) -> Outcome:
+def _rejected(
+    request: TicketRefundRequest, cause: Cause, clock_difference: timedelta | None, scheme: str | None
+) -> Outcome:
     event = events.SignatureRejected(
         cause=cause.value,
         order_number=request.order_number or "",
         terminal=int(request.terminal),
+        scheme=scheme,
         clock_difference=clock_difference,
     )
     return Outcome(ApiResult(Code.SIGNATURE_REJECTED, words.SIGNATURE_REJECTED), event)

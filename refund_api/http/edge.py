@@ -35,7 +35,7 @@ from ..ports import Clock
 from .answers import Answer, Asked, answer_to, answer_with
 from .body import read_body
 from .formatters import OUTSIDE_ANY_ACTION, formatters_for
-from .media import MethodNotAllowed, UnsupportedMediaType
+from .media import HttpError, MethodNotAllowed, UnsupportedMediaType
 from .negotiation import Header, Negotiated, negotiator
 from .refused_body import drain
 
@@ -146,6 +146,7 @@ class Edge:
             write_format=chosen.writer.name,
             skipped=reading.ignored,
             milliseconds=(time.perf_counter() - started) * 1000,
+            code=None if isinstance(answer.value, HttpError) else answer.value.code,
         )
         for sink in self._sinks:
             try:

@@ -17,6 +17,7 @@ from ..settings.served import are_read, read_serving_settings, serving_settings
 from ..storage.engines.urls import make_engine
 from .connections import tell_connections
 from .orphans import end_with_master
+from .workers import child_exit, make_metrics_directory, on_exit, remember
 
 _NOT_OURS: Final = (
     "gunicorn has not read the configuration of this service, and would serve it wrongly: one slow client would block "
@@ -49,10 +50,12 @@ def configuration() -> dict[str, Any]:
         "secure_scheme_headers": {},  # by default one of any local client may set the scheme; see http/proxies.py
         "logconfig_dict": logging_configuration(settings),
         "on_starting": on_starting,
-        "on_reload": on_starting,
+        "on_reload": on_reload,
         "when_ready": when_ready,
         "post_worker_init": post_worker_init,
         "pre_request": pre_request,
+        "child_exit": child_exit,
+        "on_exit": on_exit,
     }
 
 
@@ -92,7 +95,13 @@ def _refuse_unusable_url(settings: Settings) -> None:
 
 
 def on_starting(server: Any) -> None:
-    """gunicorn's hook, at a reload too: log which keys are active from now on, in all workers."""
+    """gunicorn's hook: make the directory of the metrics, and log which keys are active."""
+    make_metrics_directory(server)
+    on_reload(server)
+
+
+def on_reload(server: Any) -> None:
+    """gunicorn's hook: log which keys are active from now on, in all workers."""
     server.log.info("active keys: %s", ", ".join(serving_settings().active_kids()))
 
 
@@ -109,6 +118,7 @@ def when_ready(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """gunicorn's hook, in a worker that is about to serve: it shall end with its master; the first one tells sizes."""
+    remember(worker)
     end_with_master(worker.ppid)
     if worker.age == 1:
         tell_connections(worker.cfg.workers, worker.cfg.threads, serving_settings())

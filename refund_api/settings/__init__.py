@@ -41,6 +41,7 @@ def _read_database_url(text: str) -> str:
 
 _DATABASE_URL: Final = Kind(_read_database_url, str, url_examples())
 _JSON: Final = Kind(str, str, "JSON")
+_PATH: Final = Kind(Path, str, "a directory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,14 @@ class Settings:
     )
     trusted_proxies: int = setting(
         0, number(0, 9), "How many proxies stand in front. That many hops of `X-Forwarded-*` are believed."
+    )
+    ops: bool = setting(
+        True,
+        one_of({"on": True, "off": False}),
+        "`off` takes `/healthz`, `/readyz`, `/metrics` and `/version` away.",
+    )
+    metrics_dir: Path | None = setting(
+        None, _PATH, "Where workers keep what they have counted.", default_words="in memory"
     )
     workers: int | None = setting(
         None, number(1, 1024), "Worker processes.", name="WEB_CONCURRENCY", default_words="one for each core"

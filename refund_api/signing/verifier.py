@@ -37,13 +37,14 @@ class Cause(Enum):
 class SignatureRejected(Exception):
     """The signature proves nothing.
 
-    `clock_difference` is `time_stamp` minus now, positive for a client whose clock is ahead; None when `time_stamp`
-    could not be read.
+    `scheme` is the name of the scheme that the sign is of; None where it is of none. `clock_difference` is `time_stamp`
+    minus now, positive for a client whose clock is ahead; None when `time_stamp` could not be read.
     """
 
-    def __init__(self, cause: Cause, clock_difference: timedelta | None) -> None:
+    def __init__(self, cause: Cause, clock_difference: timedelta | None, *, scheme: str | None) -> None:
         super().__init__(cause.value)
         self.cause = cause
+        self.scheme = scheme
         self.clock_difference = clock_difference
 
 
@@ -70,26 +71,28 @@ class Verifier:
 
     def verify(self, request: BaseRequest, now: datetime) -> Verified:
         """The key that signed the request. SignatureRejected: none did, or not in time. `now` is aware."""
+        scheme, kid = self._scheme_and_kid(request.sign or "")
         try:
             signed_at = read_time_stamp(request.time_stamp or "")
         except ValueError:
-            raise SignatureRejected(Cause.MALFORMED, None) from None
-        key = self._signing_key(request, now)
+            raise SignatureRejected(Cause.MALFORMED, None, scheme=scheme) from None
+        key = Cause.MALFORMED if scheme is None else self._signing_key(request, now, scheme, kid)
         if isinstance(key, Cause):
-            raise SignatureRejected(key, signed_at - now)
+            raise SignatureRejected(key, signed_at - now, scheme=scheme)
         if abs(now - signed_at) > self.tolerance:
-            raise SignatureRejected(Cause.OUTSIDE_THE_TOLERANCE, signed_at - now)
+            raise SignatureRejected(Cause.OUTSIDE_THE_TOLERANCE, signed_at - now, scheme=scheme)
         return Verified(key.kid, key.scheme, self._nonce(SCHEMES[key.scheme], request, signed_at))
 
-    def _signing_key(self, request: BaseRequest, now: datetime) -> Key | Cause:
-        """The newest key that made the sign and may sign now, or why there is none."""
-        sign = request.sign or ""
+    def _scheme_and_kid(self, sign: str) -> tuple[str | None, str | None]:
+        """The name of the scheme that the sign is of, and the key that it names; None where there is none."""
         for name, scheme in SCHEMES.items():
             if name in self.schemes and (match := scheme.pattern.fullmatch(sign)):
-                break
-        else:
-            return Cause.MALFORMED
-        kid = match.groupdict().get("kid")
+                return name, match.groupdict().get("kid")
+        return None, None
+
+    def _signing_key(self, request: BaseRequest, now: datetime, name: str, kid: str | None) -> Key | Cause:
+        """The newest key of a scheme that made the sign and may sign now, or why there is none."""
+        sign, scheme = request.sign or "", SCHEMES[name]
         candidates = [key for key in self.ring.keys if key.scheme == name and kid in (None, key.kid)]
         if kid is not None and not candidates:
             return Cause.UNKNOWN_KEY

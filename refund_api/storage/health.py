@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, Table, inspect
 
@@ -26,20 +27,33 @@ _PRIVILEGES: tuple[tuple[Table, tuple[str, ...]], ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A database that answers: the revision of its schema, None for none, and a sentence for each problem."""
+
+    revision: str | None
+    problems: list[str]
+
+
 def check(engine: Engine) -> list[str]:
     """What keeps the service from working on this database, a sentence for each problem; empty when nothing does."""
     try:
-        return run_reading(engine, _problems, _CHECKING)
+        return examine(engine, _CHECKING).problems
     except LedgerUnavailable as error:
         return [f"the database cannot be used: {error}"]
 
 
-def _problems(connection: Connection) -> list[str]:
-    return [*kind_of(connection).problems(connection), *_schema_problems(connection)]
+def examine(engine: Engine, budget: Budget) -> Examined:
+    """Look for what keeps the service from working on this database. LedgerUnavailable: it does not answer."""
+    return run_reading(engine, _examine, budget)
 
 
-def _schema_problems(connection: Connection) -> list[str]:
+def _examine(connection: Connection) -> Examined:
     revision = schema.revision_of(connection)
+    return Examined(revision, [*kind_of(connection).problems(connection), *_schema_problems(connection, revision)])
+
+
+def _schema_problems(connection: Connection, revision: str | None) -> list[str]:
     if revision is None:
         return [f"{kind_of(connection).NO_LEDGER}: {WAYS_OUT}"]
     at = f"the database is at revision {revision}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,14 +62,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Service:
-    """An application with its engine; every request is signed with a nonce of its own, or with `random`.
-
-    `counted` is what metrics will show.
-    """
+    """An application with its engine; every request is signed with a nonce of its own, or with `random`."""
 
     app: Flask
     engine: Engine
-    counted: Counter[tuple[str, ...]]
 
     def cancel(
         self,
@@ -105,7 +100,7 @@ def service_on(engine: Engine, *, budget: Budget | None = None, enforce_nonce: b
     unit_of_work = SqlUnitOfWork(engine, budget=budget or Budget())
     handler = CANCEL.make_handler(make_parts(CANCEL, settings, unit_of_work))
     app = create_app(settings, handler=handler, clock=lambda: NOW)
-    return Service(app, engine, app.extensions["refund_api"])
+    return Service(app, engine)
 
 
 def assert_try_again(answer: Answer) -> None:

@@ -21,6 +21,7 @@ from refund_api.settings import Settings
 from refund_api.signing.verifier import SignatureRejected as Rejected
 from refund_api.storage.engines.urls import make_engine
 from tests.fakes import signed
+from tests.figures import counted
 from tests.wire import members_of, write_json
 from tests.world import NOW, SECRET
 from xml_contracts import data_contract, member
@@ -63,7 +64,11 @@ def make_seats(parts: Parts) -> Any:
             verified = parts.verifier.verify(request, context.received_at)
         except Rejected as rejected:
             happening = SignatureRejected(
-                cause=rejected.cause.value, order_number="", terminal=1, clock_difference=rejected.clock_difference
+                cause=rejected.cause.value,
+                scheme=rejected.scheme,
+                order_number="",
+                terminal=1,
+                clock_difference=rejected.clock_difference,
             )
             return Outcome(SeatResult(1002, "Signature rejected"), happening)
         nonce = verified.nonce
@@ -140,7 +145,7 @@ def test_its_ledger_being_away_is_a_503_in_its_own_contract(client: FlaskClient)
 def test_its_signature_is_verified_and_told_to_the_sinks(app: Flask, client: FlaskClient) -> None:
     rejected = client.post(PATH, json=members(sign="0" * 64))
     assert rejected.data == b'{"code":1002,"message":"Signature rejected","data":0}'
-    assert app.extensions["refund_api"] == {("signature_rejected", "no key matches"): 1}
+    assert counted(app, "signatures") == {("legacy", "no key matches"): 1}
 
 
 def test_a_signature_serves_one_request_of_either_action(client: FlaskClient) -> None:

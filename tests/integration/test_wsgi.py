@@ -14,6 +14,7 @@ from refund_api.context import RequestContext
 from refund_api.ports import Clock, LedgerUnavailable, utc_now
 from refund_api.settings import Settings
 from tests.conformance import Recorder, environ_of
+from tests.figures import counted
 from tests.world import NOW
 from xml_contracts.reading import Problem, Reading, Skipped
 from xml_contracts.refund import ApiResult
@@ -29,7 +30,7 @@ class Client:
 
     def __init__(self, handler: Handler, settings: Settings | None = None, clock: Clock = utc_now) -> None:
         self.app = create_app(settings, handler=handler, clock=clock)
-        self.app.add_url_rule("/healthz", view_func=lambda: "fine")
+        self.app.add_url_rule("/ordinary", view_func=lambda: "fine")
         self.app.add_url_rule("/help/", view_func=lambda: "help", endpoint="help")
 
     def send(
@@ -139,8 +140,8 @@ def test_post_is_post_in_any_case(client: Client, recorder: Recorder, method: st
 
 
 def test_ordinary_routes_live_beside_the_action(client: Client) -> None:
-    assert client.send("GET", "/healthz")[2] == b"fine"
-    status, headers, body = client.send("POST", "/healthz")
+    assert client.send("GET", "/ordinary")[2] == b"fine"
+    status, headers, body = client.send("POST", "/ordinary")
     assert (status, headers["Allow"]) == ("405 Method Not Allowed", "GET, HEAD, OPTIONS")
     assert body == b'{"Message":"The requested resource does not support http method \'POST\'."}'
 
@@ -319,7 +320,7 @@ def test_skipped_members_are_logged_and_counted_and_the_answer_says_nothing(
     _, headers, _ = client.send(headers=[XML], body=OUT_OF_ORDER)
     assert recorder.seen[0].ignored == (Problem("order_number", Skipped.OUT_OF_ORDER, ("refund_reason",)),)
     assert caplog.messages == ["members ignored: order_number: out of order: must come before refund_reason"]
-    assert client.app.extensions["refund_api"] == {("members_ignored", "order_number", "out of order"): 1}
+    assert counted(client.app, "members_ignored") == {("order_number", "out of order"): 1}
     assert headers.keys() == {"Content-Type", "Content-Length", *ALWAYS}
 
 

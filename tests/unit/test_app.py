@@ -22,6 +22,7 @@ from refund_api.storage.budget import Budget
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
 from tests.fakes import signed
+from tests.figures import counted
 from tests.integration.storage.given import at_once
 from tests.wire import members_of, write_json
 from tests.world import SECRET
@@ -60,7 +61,7 @@ def test_without_a_key_every_signature_is_rejected(tmp_path: Path) -> None:
     app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/refunds.db"))
     request = write_json(members_of(signed(at=utc_now())))
     assert app.test_client().post(URL, data=request, content_type="application/json").get_json()["code"] == 1002
-    assert app.extensions["refund_api"] == {("signature_rejected", "no key matches"): 1}
+    assert counted(app, "signatures") == {("legacy", "no key matches"): 1}
 
 
 def test_every_setting_of_the_ledger_reaches_the_handler(tmp_path: Path) -> None:

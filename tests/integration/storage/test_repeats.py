@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from refund_api.storage.tables import metadata, request_nonce
+from tests.figures import counted
 from tests.integration.service import Answer, Service, service_on
 from tests.wire import FORMATS, Format
 from tests.world import ALICE, BOB
@@ -85,7 +86,7 @@ def test_a_signature_that_was_used_serves_nothing_else_and_its_first_use_stays(s
     ):
         assert code(shop.cancel(other, passengers, random=1, reason=reason)) == 1002
     assert (shop.rows(), shop.nonces()) == (recorded, used)
-    assert shop.service.counted == {("signature_rejected", "nonce used for something else"): 3}
+    assert counted(shop.service.app, "nonce_conflicts") == {("enforced",): 3}
     assert shop.cancel(order, ALICE, random=1).body == first.body
 
 
@@ -99,6 +100,6 @@ def test_observed_a_used_signature_serves_another_order_is_counted_and_its_first
     assert (code(first), code(second)) == (1, 1)
     assert first.body != second.body
     assert shop.nonces() == used
-    assert shop.service.counted == {("nonce_conflict", "observed"): 1}
+    assert counted(shop.service.app, "nonce_conflicts") == {("observed",): 1}
     assert shop.cancel("order", ALICE, random=1).body == first.body
     assert violations(engine) == []

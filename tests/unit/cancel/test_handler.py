@@ -124,7 +124,7 @@ def test_a_signature_used_before_cannot_serve_another_order(unit_of_work: FakeUn
     stolen = outcome(unit_of_work, signed())
     assert stolen.result == ApiResult(1002, "Signature rejected", None)
     assert isinstance(stolen.happening, events.SignatureRejected)
-    assert stolen.happening.cause == "nonce used for something else"
+    assert (stolen.happening.cause, stolen.happening.scheme) == ("nonce used for something else", "legacy")
     assert unit_of_work.ledger.refunds == []
     assert code(unit_of_work, signed("CTT-unknown")) == 2001, "the first use stays"
 
@@ -147,21 +147,28 @@ def test_every_rejected_signature_reads_the_same_and_touches_nothing(unit_of_wor
         rejected = outcome(unit_of_work, request)
         assert rejected.result == ApiResult(1002, "Signature rejected", None)
         assert isinstance(rejected.happening, events.SignatureRejected)
-        causes.append((rejected.happening.cause, rejected.happening.clock_difference))
+        causes.append((rejected.happening.cause, rejected.happening.scheme, rejected.happening.clock_difference))
     assert unit_of_work.ledger == ledger_with_order()
     on_time = timedelta()
     assert causes == [
-        ("malformed", on_time),
-        ("no key matches", on_time),
-        ("outside the tolerance", -timedelta(days=1)),
-        ("no key matches", on_time),
+        ("malformed", None, on_time),
+        ("no key matches", "legacy", on_time),
+        ("outside the tolerance", "legacy", -timedelta(days=1)),
+        ("no key matches", "legacy", on_time),
     ]
 
 
 def test_what_happened_is_told_with_the_answer(unit_of_work: FakeUnitOfWork) -> None:
     recorded = outcome(unit_of_work, signed())
     (refund,) = unit_of_work.ledger.refunds
-    facts: dict[str, Any] = {"order_number": ORDER, "terminal": 1, "kid": "web", "attempts": 1, "nonce_conflict": False}
+    facts: dict[str, Any] = {
+        "order_number": ORDER,
+        "terminal": 1,
+        "kid": "web",
+        "scheme": "legacy",
+        "attempts": 1,
+        "nonce_conflict": False,
+    }
     assert recorded.happening == events.RefundRecorded(refund_id=refund.refund_id, **facts)
     assert outcome(unit_of_work, signed()).happening == events.RefundRepeated(refund_id=refund.refund_id, **facts)
     refused = outcome(unit_of_work, signed("CTT-unknown", random=2)).happening

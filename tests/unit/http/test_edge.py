@@ -20,7 +20,9 @@ from xml_contracts.reading import Problem, Reading, Skipped
 from xml_contracts.refund import ApiResult
 
 PATH = "/api/order/cancel"
-RECORDED = RefundRecorded(order_number=ORDER, terminal=1, kid="web", attempts=1, nonce_conflict=False, refund_id="7")
+RECORDED = RefundRecorded(
+    order_number=ORDER, terminal=1, scheme="legacy", kid="web", attempts=1, nonce_conflict=False, refund_id="7"
+)
 
 
 def recorded(reading: Reading[Any], context: RequestContext) -> Outcome:
@@ -84,6 +86,7 @@ def test_every_answer_is_told_exactly_once_to_every_sink(
     (event,) = first
     assert second == first
     assert isinstance(event.happening, kind)
+    assert event.code == response.get_json().get("code"), "None where the framework answers"
     assert (event.status, event.context.source, event.context.received_at) == (status, "127.0.0.1", NOW)
 
 

@@ -1,4 +1,4 @@
-"""What the sink of log lines and counters makes of each event."""
+"""What the sink of log lines makes of each event."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from refund_api.events import (
     RequestRefused,
     SignatureRejected,
 )
-from refund_api.ops.log_and_count import LogAndCount
+from refund_api.ops.log_and_count import LogLines
 from refund_api.rules import ShapeFault
 from tests.world import CONTEXT, ORDER
 from xml_contracts.reading import Problem, Skipped
 
-DECIDED: dict[str, Any] = {"order_number": ORDER, "terminal": 1, "kid": "web", "attempts": 1}
+DECIDED: dict[str, Any] = {"order_number": ORDER, "terminal": 1, "kid": "web", "scheme": "legacy", "attempts": 1}
 
 
 def event(happening: Happening, *skipped: Problem) -> Event:
@@ -48,13 +48,9 @@ def event(happening: Happening, *skipped: Problem) -> Event:
         Refused(code=2001, nonce_conflict=True, **DECIDED),
     ],
 )
-def test_an_observed_conflict_of_nonces_is_logged_and_counted(
-    happening: Happening, caplog: pytest.LogCaptureFixture
-) -> None:
-    sink = LogAndCount()
-    sink(event(happening))
+def test_an_observed_conflict_of_nonces_is_logged(happening: Happening, caplog: pytest.LogCaptureFixture) -> None:
+    LogLines()(event(happening))
     assert caplog.messages == ["nonce used for something else: observed, not enforced"]
-    assert sink.counted == {("nonce_conflict", "observed"): 1}
 
 
 @pytest.mark.parametrize(
@@ -67,27 +63,27 @@ def test_an_observed_conflict_of_nonces_is_logged_and_counted(
     ],
 )
 def test_an_ordinary_answer_leaves_no_line(happening: Happening, caplog: pytest.LogCaptureFixture) -> None:
-    sink = LogAndCount()
-    sink(event(happening))
+    LogLines()(event(happening))
     assert not caplog.messages
-    assert not sink.counted
 
 
-def test_the_cause_of_a_rejected_signature_is_logged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
-    sink = LogAndCount()
-    sink(event(SignatureRejected(cause="malformed", order_number=ORDER, terminal=1, clock_difference=None)))
+def test_the_cause_of_a_rejected_signature_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    LogLines()(
+        event(
+            SignatureRejected(cause="malformed", scheme="legacy", order_number=ORDER, terminal=1, clock_difference=None)
+        )
+    )
     assert caplog.messages == ["signature rejected: malformed"]
-    assert sink.counted == {("signature_rejected", "malformed"): 1}
 
 
 def test_a_ledger_that_is_away_is_logged_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
-    LogAndCount()(event(LedgerAway("the database is busy")))
+    LogLines()(event(LedgerAway("the database is busy")))
     assert caplog.messages == ["ledger unavailable: the database is busy"]
 
 
 def test_what_nobody_expected_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     error = ZeroDivisionError("secret")
-    LogAndCount()(event(Broken(error)))
+    LogLines()(event(Broken(error)))
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert record.exc_info is not None and record.exc_info[1] is error
@@ -96,41 +92,13 @@ def test_what_nobody_expected_is_logged_with_its_traceback(caplog: pytest.LogCap
 def test_the_log_says_when_a_missing_member_was_there_but_out_of_order(caplog: pytest.LogCaptureFixture) -> None:
     missing = InvalidRequest((Problem("refund_passanger_ids", ShapeFault.MISSING),))
     skipped = Problem("refund_passanger_ids", Skipped.OUT_OF_ORDER, ("refund_reason",))
-    LogAndCount()(event(missing, Problem("extra", Skipped.UNKNOWN), skipped))
+    LogLines()(event(missing, Problem("extra", Skipped.UNKNOWN), skipped))
     assert caplog.messages[1:] == [
         "refund_passanger_ids is missing because it was skipped: out of order: must come before refund_reason"
     ]
 
 
-def test_each_skipped_member_is_counted_and_a_name_the_client_chose_counts_as_other(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    sink = LogAndCount()
-    sink(
-        event(
-            ActionAnswered(1),
-            Problem("random", Skipped.OUT_OF_ORDER, ("sign",)),
-            Problem("kiosk", Skipped.UNKNOWN),
-            Problem("till", Skipped.UNKNOWN),
-        )
-    )
-    assert sink.counted == {
-        ("members_ignored", "random", "out of order"): 1,
-        ("members_ignored", "other", "unknown"): 2,
-    }
-    assert caplog.messages == [
-        "members ignored: random: out of order: must come before sign; kiosk: unknown; till: unknown"
-    ]
-
-
-@pytest.mark.parametrize("reason", Skipped)
-def test_every_label_is_of_a_closed_set(reason: Skipped) -> None:
-    sink = LogAndCount()
-    problem = Problem(None, reason, (3,)) if reason is Skipped.MORE_UNKNOWN else Problem("sign", reason, ("urn:x",))
-    sink(event(ActionAnswered(1), problem))
-    ((label, times),) = sink.counted.items()
-    if reason in (Skipped.UNKNOWN, Skipped.MORE_UNKNOWN):
-        assert label == ("members_ignored", "other", "unknown")
-    else:
-        assert label in {("members_ignored", "sign", kind) for kind in ("wrong namespace", "out of order", "repeated")}
-    assert times == (3 if reason is Skipped.MORE_UNKNOWN else 1)
+def test_skipped_members_are_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    out_of_order, unknown = Problem("random", Skipped.OUT_OF_ORDER, ("sign",)), Problem("kiosk", Skipped.UNKNOWN)
+    LogLines()(event(ActionAnswered(1), out_of_order, unknown))
+    assert caplog.messages == ["members ignored: random: out of order: must come before sign; kiosk: unknown"]

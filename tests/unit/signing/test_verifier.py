@@ -112,12 +112,13 @@ def test_a_stale_or_early_time_stamp_is_rejected_and_tells_how_far_the_clock_was
 def test_a_malformed_signature_is_rejected(sign: str | None) -> None:
     rejected = rejection(replace(signed(), sign=sign), NOW + timedelta(seconds=5))
     assert (rejected.cause, rejected.clock_difference) == (Cause.MALFORMED, timedelta(seconds=-5))
+    assert rejected.scheme is None
 
 
 @pytest.mark.parametrize("time_stamp", [None, "", "yesterday", "20260230000000", "\ud800"])
 def test_a_time_stamp_that_cannot_be_read_is_malformed_and_has_no_difference(time_stamp: str | None) -> None:
     rejected = rejection(replace(signed(), time_stamp=time_stamp))
-    assert (rejected.cause, rejected.clock_difference) == (Cause.MALFORMED, None)
+    assert (rejected.cause, rejected.clock_difference, rejected.scheme) == (Cause.MALFORMED, None, "legacy")
 
 
 @pytest.mark.parametrize(
