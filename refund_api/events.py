@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from xml_contracts.reading import Problem
 
@@ -20,11 +20,12 @@ from .context import RequestContext
 class _Decided:
     """What is known of a request that the ledger has judged.
 
-    `attempts` is how often its transaction ran. `nonce_conflict`: its nonce was used before for another request, which
-    was observed and not enforced.
+    `passengers` is how many were named. `attempts` is how often its transaction ran. `nonce_conflict`: its nonce was
+    used before for another request, which was observed and not enforced.
     """
 
     order_number: str
+    passengers: int
     terminal: int
     kid: str
     attempts: int
@@ -56,12 +57,14 @@ class Refused(_Decided):
 class SignatureRejected:
     """The signature proves nothing.
 
-    `clock_difference` is the time stamp minus now; None where the cause has nothing to do with the clock.
+    `kid` is the key that made it; None where no key did. `clock_difference` is the time stamp minus now; None where the
+    cause has nothing to do with the clock.
     """
 
     cause: str
     order_number: str
     terminal: int
+    kid: str | None
     clock_difference: timedelta | None
 
 
@@ -81,9 +84,16 @@ class ActionAnswered:
 
 @dataclass(frozen=True, slots=True)
 class LedgerAway:
-    """The ledger could promise nothing; the client may send the same request again."""
+    """The ledger could promise nothing; the client may send the same request again.
+
+    What is known of the request is None where nobody had found it out.
+    """
 
     reason: str
+    order_number: str | None = None
+    passengers: int | None = None
+    terminal: int | None = None
+    kid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +125,9 @@ Happening = (
 class Event:
     """One answer, and what happened to its request.
 
-    `read_format` is None where nobody read the body. `skipped` are members that the codec passed over. `milliseconds`
-    count from the call of the view to the answer being written.
+    `code` is the one of the action's result; None where the framework answered. `read_format` is None where nobody read
+    the body. `skipped` are members that the codec passed over. `milliseconds` count from the call of the view to the
+    answer being written.
     """
 
     happening: Happening
@@ -126,10 +137,15 @@ class Event:
     write_format: str
     skipped: tuple[Problem, ...]
     milliseconds: float
+    code: int | None = None
 
 
 Sink = Callable[[Event], None]
 """Is called with the Event of every answer. An exception of a sink is logged and changes no answer."""
+
+
+TRY_AGAIN: Final = 3001
+"""The code for "not now, try again", in the result of every action."""
 
 
 class Result(Protocol):

@@ -38,13 +38,14 @@ class SignatureRejected(Exception):
     """The signature proves nothing.
 
     `clock_difference` is `time_stamp` minus now, positive for a client whose clock is ahead; None when `time_stamp`
-    could not be read.
+    could not be read. `kid` is the key that made the signature; None when no key did, or none that may sign now.
     """
 
-    def __init__(self, cause: Cause, clock_difference: timedelta | None) -> None:
+    def __init__(self, cause: Cause, clock_difference: timedelta | None, kid: str | None = None) -> None:
         super().__init__(cause.value)
         self.cause = cause
         self.clock_difference = clock_difference
+        self.kid = kid
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Verifier:
         if isinstance(key, Cause):
             raise SignatureRejected(key, signed_at - now)
         if abs(now - signed_at) > self.tolerance:
-            raise SignatureRejected(Cause.OUTSIDE_THE_TOLERANCE, signed_at - now)
+            raise SignatureRejected(Cause.OUTSIDE_THE_TOLERANCE, signed_at - now, key.kid)
         return Verified(key.kid, key.scheme, self._nonce(SCHEMES[key.scheme], request, signed_at))
 
     def _signing_key(self, request: BaseRequest, now: datetime) -> Key | Cause:

@@ -63,7 +63,11 @@ def make_seats(parts: Parts) -> Any:
             verified = parts.verifier.verify(request, context.received_at)
         except Rejected as rejected:
             happening = SignatureRejected(
-                cause=rejected.cause.value, order_number="", terminal=1, clock_difference=rejected.clock_difference
+                cause=rejected.cause.value,
+                order_number="",
+                terminal=1,
+                kid=rejected.kid,
+                clock_difference=rejected.clock_difference,
             )
             return Outcome(SeatResult(1002, "Signature rejected"), happening)
         nonce = verified.nonce

@@ -20,7 +20,9 @@ from xml_contracts.reading import Problem, Reading, Skipped
 from xml_contracts.refund import ApiResult
 
 PATH = "/api/order/cancel"
-RECORDED = RefundRecorded(order_number=ORDER, terminal=1, kid="web", attempts=1, nonce_conflict=False, refund_id="7")
+RECORDED = RefundRecorded(
+    order_number=ORDER, passengers=1, terminal=1, kid="web", attempts=1, nonce_conflict=False, refund_id="7"
+)
 
 
 def recorded(reading: Reading[Any], context: RequestContext) -> Outcome:

@@ -25,7 +25,7 @@ from refund_api.rules import ShapeFault
 from tests.world import CONTEXT, ORDER
 from xml_contracts.reading import Problem, Skipped
 
-DECIDED: dict[str, Any] = {"order_number": ORDER, "terminal": 1, "kid": "web", "attempts": 1}
+DECIDED: dict[str, Any] = {"order_number": ORDER, "passengers": 1, "terminal": 1, "kid": "web", "attempts": 1}
 
 
 def event(happening: Happening, *skipped: Problem) -> Event:
@@ -75,7 +75,7 @@ def test_an_ordinary_answer_leaves_no_line(happening: Happening, caplog: pytest.
 
 def test_the_cause_of_a_rejected_signature_is_logged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     sink = LogAndCount()
-    sink(event(SignatureRejected(cause="malformed", order_number=ORDER, terminal=1, clock_difference=None)))
+    sink(event(SignatureRejected(cause="malformed", order_number=ORDER, terminal=1, kid=None, clock_difference=None)))
     assert caplog.messages == ["signature rejected: malformed"]
     assert sink.counted == {("signature_rejected", "malformed"): 1}
 
