@@ -152,7 +152,7 @@ def cancel_until_the_end(task: Task) -> tuple[list[float], int]:
     verifier = Verifier(KeyRing((Key("bench", "legacy", SECRET),)), timedelta(seconds=300), "/api/order/cancel")
     engine = make_engine(task.url, threads=1)
     handler = CancelOrder(SqlUnitOfWork(engine), verifier)
-    context = RequestContext("bench", "127.0.0.1", NOW)
+    context = RequestContext("bench", "127.0.0.1", NOW, "")
     times: list[float] = []
     try_again = 0
     time.sleep(max(0.0, task.begin - time.time()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from xml_contracts.reading import Problem
 
@@ -20,11 +20,12 @@ from .context import RequestContext
 class _Decided:
     """What is known of a request that the ledger has judged.
 
-    `kid` and `scheme` are those of the key that signed. `attempts` is how often its transaction ran. `nonce_conflict`:
-    its nonce was used before for another request, which was observed and not enforced.
+    `passengers` is how many were named, `kid` and `scheme` are those of the key that signed; the transaction ran
+    `attempts` times. `nonce_conflict`: its nonce was used before for another request, which was observed, not enforced.
     """
 
     order_number: str
+    passengers: int
     terminal: int
     kid: str
     scheme: str
@@ -57,14 +58,15 @@ class Refused(_Decided):
 class SignatureRejected:
     """The signature proves nothing.
 
-    `scheme` is None where the sign is of no scheme that is switched on. `clock_difference` is the time stamp minus now;
-    None where the cause has nothing to do with the clock.
+    `scheme` is None where the sign is of no scheme that is switched on, `kid` where no key made it. `clock_difference`
+    is the time stamp minus now; None where the cause has nothing to do with the clock.
     """
 
     cause: str
     order_number: str
     terminal: int
     scheme: str | None
+    kid: str | None
     clock_difference: timedelta | None
 
 
@@ -84,9 +86,17 @@ class ActionAnswered:
 
 @dataclass(frozen=True, slots=True)
 class LedgerAway:
-    """The ledger could promise nothing; the client may send the same request again."""
+    """The ledger could promise nothing; the client may send the same request again.
+
+    What is known of the request is None where nobody had found it out.
+    """
 
     reason: str
+    order_number: str | None = None
+    passengers: int | None = None
+    terminal: int | None = None
+    kid: str | None = None
+    scheme: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +145,10 @@ class Event:
 
 Sink = Callable[[Event], None]
 """Is called with the Event of every answer. An exception of a sink is logged and changes no answer."""
+
+
+TRY_AGAIN: Final = 3001
+"""The code for "not now, try again", in the result of every action."""
 
 
 class Result(Protocol):

@@ -16,4 +16,4 @@ CAROL = "9f0e5f3c-0a52-4f7e-8f0a-2f1d4b6c8e01"
 STRANGER = "00000000-0000-4000-8000-000000000000"
 FAR_DAY = NOW.astimezone(CHINA).date() + timedelta(days=31)
 """The first day of departure on which an order may be cancelled at NOW."""
-CONTEXT = RequestContext("request-1", "192.0.2.7", NOW)
+CONTEXT = RequestContext("request-1", "192.0.2.7", NOW, f"00-{'4b' * 16}-{'0f' * 8}-01")

@@ -1,14 +1,13 @@
 """Cancel an order: the one handler behind every wire format.
 
 It judges in the order of the contract: what could not be read, the shape, the signature, then the decision in one
-transaction. It translates every decision into the answer that clients read, and into the event that operators see;
-only a ledger that cannot promise anything leaves as an exception.
+transaction. It translates every decision into the answer that clients read, and into the event that operators see.
+So it does when the ledger can promise nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import IntEnum
 from typing import Any, assert_never
 
@@ -18,9 +17,9 @@ from xml_contracts.refund import ApiResult, TicketRefundRequest
 from .. import events, words
 from ..context import RequestContext
 from ..domain import NOTICE_DAYS
-from ..events import Outcome
+from ..events import TRY_AGAIN, Outcome
 from ..parts import Parts
-from ..ports import UnitOfWork
+from ..ports import LedgerUnavailable, UnitOfWork
 from ..rules import broken_rules, reading_problems
 from ..signing.verifier import Cause, SignatureRejected, Verified, Verifier
 from .decision import Asked, Decided, NonceTaken, Recorded, Refused, Repeated, decide
@@ -55,7 +54,7 @@ class CancelOrder:
     notice_days: int = NOTICE_DAYS
 
     def __call__(self, reading: Reading[TicketRefundRequest], context: RequestContext) -> Outcome:
-        """Judge and, when nothing speaks against it, refund. LedgerUnavailable: nothing is promised."""
+        """Judge and, when nothing speaks against it, refund."""
         request, problems = reading.value, tuple(reading_problems(reading))
         if request is not None and not problems:
             problems = tuple(broken_rules(request))
@@ -64,7 +63,7 @@ class CancelOrder:
         try:
             verified = self.verifier.verify(request, context.received_at)
         except SignatureRejected as rejected:
-            return _rejected(request, rejected.cause, rejected.clock_difference, rejected.scheme)
+            return _rejected(request, rejected)
         asked = Asked(
             cancellation=read_cancellation(request),
             nonce=verified.nonce,
@@ -74,20 +73,25 @@ class CancelOrder:
             source=context.source,
             request_id=context.request_id,
         )
-        decided = decide(self.unit_of_work, asked, enforce_nonce=self.enforce_nonce)
-        return _outcome(decided, request, verified, self.notice_days)
+        facts: dict[str, Any] = {
+            "order_number": asked.cancellation.order_number,
+            "passengers": len(asked.cancellation.passenger_ids),
+            "terminal": int(request.terminal),
+            "kid": verified.kid,
+            "scheme": verified.scheme,
+        }
+        try:
+            decided = decide(self.unit_of_work, asked, enforce_nonce=self.enforce_nonce)
+        except LedgerUnavailable as error:
+            return Outcome(ApiResult(TRY_AGAIN, words.TRY_AGAIN), events.LedgerAway(str(error), **facts))
+        return _outcome(decided, request, verified, facts, self.notice_days)
 
 
-def _outcome(decided: Decided, request: TicketRefundRequest, verified: Verified, notice_days: int) -> Outcome:
+def _outcome(
+    decided: Decided, request: TicketRefundRequest, verified: Verified, facts: dict[str, Any], notice_days: int
+) -> Outcome:
     """Domain words into the answer and the event; a decision without a translation fails the type check."""
-    facts: dict[str, Any] = {
-        "order_number": request.order_number or "",
-        "terminal": int(request.terminal),
-        "kid": verified.kid,
-        "scheme": verified.scheme,
-        "attempts": decided.attempts,
-        "nonce_conflict": decided.nonce_conflict,
-    }
+    facts |= {"attempts": decided.attempts, "nonce_conflict": decided.nonce_conflict}
     match decided.decision:
         case Recorded(refund_id):
             return Outcome(_cancelled(refund_id), events.RefundRecorded(refund_id=refund_id, **facts))
@@ -97,7 +101,9 @@ def _outcome(decided: Decided, request: TicketRefundRequest, verified: Verified,
             result = ApiResult(refusal.value, words.refused(refusal, notice_days=notice_days))
             return Outcome(result, events.Refused(code=refusal.value, **facts))
         case NonceTaken():
-            return _rejected(request, Cause.NONCE_TAKEN, None, verified.scheme)
+            return _rejected(
+                request, SignatureRejected(Cause.NONCE_TAKEN, None, scheme=verified.scheme, kid=verified.kid)
+            )
         case other:
             assert_never(other)
 
@@ -106,15 +112,14 @@ def _cancelled(refund_id: str) -> ApiResult:
     return ApiResult(Code.OK, words.CANCELLED, refund_id)
 
 
-def _rejected(
-    request: TicketRefundRequest, cause: Cause, clock_difference: timedelta | None, scheme: str | None
-) -> Outcome:
+def _rejected(request: TicketRefundRequest, rejected: SignatureRejected) -> Outcome:
     event = events.SignatureRejected(
-        cause=cause.value,
+        cause=rejected.cause.value,
         order_number=request.order_number or "",
         terminal=int(request.terminal),
-        scheme=scheme,
-        clock_difference=clock_difference,
+        scheme=rejected.scheme,
+        kid=rejected.kid,
+        clock_difference=rejected.clock_difference,
     )
     return Outcome(ApiResult(Code.SIGNATURE_REJECTED, words.SIGNATURE_REJECTED), event)
 

@@ -14,7 +14,7 @@ from werkzeug import exceptions as http
 from xml_contracts.errors import ParserOutOfMemory
 
 from .. import words
-from ..events import Broken, Happening, LedgerAway, Outcome, RequestRefused, Result
+from ..events import TRY_AGAIN, Broken, Happening, LedgerAway, Outcome, RequestRefused, Result
 from ..ports import LedgerUnavailable
 from .dotnet_uri import requested_uri
 from .media import (
@@ -29,8 +29,6 @@ from .media import (
     UnsupportedMediaType,
 )
 
-TRY_AGAIN: Final = 3001
-"""The code for "not now, try again", in the result of every action."""
 RETRY_AFTER: Final = (("Retry-After", "2"),)
 _OCTET_STREAM: Final = MediaType("application", "octet-stream")
 _BODY_FAULTS: Final = {

@@ -9,8 +9,6 @@ written, every sink is told of it once; what a sink does wrong is logged and cha
 from __future__ import annotations
 
 import logging
-import re
-import secrets
 import string
 import time
 from collections.abc import Callable, Iterable
@@ -35,6 +33,7 @@ from ..ports import Clock
 from .answers import Answer, Asked, answer_to, answer_with
 from .body import read_body
 from .formatters import OUTSIDE_ANY_ACTION, formatters_for
+from .identity import REQUEST_ID_KEY, echo, ids_of
 from .media import HttpError, MethodNotAllowed, UnsupportedMediaType
 from .negotiation import Header, Negotiated, negotiator
 from .refused_body import drain
@@ -46,7 +45,6 @@ EXPLAIN_HEADER: Final = "X-Data-Contract-Ignored"
 # HttpControllerHandler.CopyResponseAsync adds these when the action sets no Cache-Control (wire-facts 2.16).
 NOT_CACHED: Final = (("Cache-Control", "no-cache"), ("Pragma", "no-cache"), ("Expires", "-1"))
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NOTHING_READ: Final[Reading[Any]] = Reading(None)
 
 # gunicorn refuses any other character, behind a refund that is recorded; the words may be in another language.
@@ -111,7 +109,7 @@ class Edge:
             content = _write(chosen, answer)
             explained = ()
         self._tell(answer, context, chosen, reading, started)
-        return _response(chosen, answer, content, explained)
+        return _response(chosen, answer, content, echo(environ) + explained)
 
     def refuse(self, error: Exception, environ: dict[str, Any]) -> Response:
         """The answer to a request that no action took, because of `error`."""
@@ -121,13 +119,12 @@ class Edge:
         answer = answer_to(error, Asked(environ, ApiResult))
         content = _write(chosen, answer)
         self._tell(answer, self._context(environ), chosen, _NOTHING_READ, started)
-        return _response(chosen, answer, content)
+        return _response(chosen, answer, content, echo(environ))
 
     def _context(self, environ: dict[str, Any]) -> RequestContext:
-        request_id = environ.get("HTTP_X_REQUEST_ID")
-        if request_id is None or not _REQUEST_ID.fullmatch(request_id):
-            request_id = secrets.token_hex(16)
-        return RequestContext(request_id, environ.get("REMOTE_ADDR") or "", self._clock())
+        request_id, traceparent = ids_of(environ)
+        environ[REQUEST_ID_KEY] = request_id
+        return RequestContext(request_id, environ.get("REMOTE_ADDR") or "", self._clock(), traceparent)
 
     def _explanation(self, reading: Reading[Any]) -> tuple[tuple[str, str], ...]:
         """The header that tells the client what was skipped; the legacy never told."""
@@ -203,9 +200,7 @@ def _write(chosen: Negotiated, answer: Answer) -> bytes:
     return chosen.writer.write(answer.value, chosen.write_charset)
 
 
-def _response(
-    chosen: Negotiated, answer: Answer, content: bytes, explained: tuple[tuple[str, str], ...] = ()
-) -> Response:
+def _response(chosen: Negotiated, answer: Answer, content: bytes, headers: tuple[tuple[str, str], ...]) -> Response:
     content_type = f"{chosen.media_type}; charset={chosen.write_charset}"
     status = f"{answer.status} {HTTP_STATUS_CODES.get(answer.status)}"  # else Werkzeug writes the words in capitals
-    return Response(content, status, [("Content-Type", content_type), *NOT_CACHED, *answer.headers, *explained])
+    return Response(content, status, [("Content-Type", content_type), *NOT_CACHED, *answer.headers, *headers])

@@ -38,14 +38,18 @@ class SignatureRejected(Exception):
     """The signature proves nothing.
 
     `scheme` is the name of the scheme that the sign is of; None where it is of none. `clock_difference` is `time_stamp`
-    minus now, positive for a client whose clock is ahead; None when `time_stamp` could not be read.
+    minus now, positive for a client whose clock is ahead; None when `time_stamp` could not be read. `kid` is the key
+    that made the signature; None when no key did, or none that may sign now.
     """
 
-    def __init__(self, cause: Cause, clock_difference: timedelta | None, *, scheme: str | None) -> None:
+    def __init__(
+        self, cause: Cause, clock_difference: timedelta | None, *, scheme: str | None, kid: str | None = None
+    ) -> None:
         super().__init__(cause.value)
         self.cause = cause
         self.scheme = scheme
         self.clock_difference = clock_difference
+        self.kid = kid
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class Verifier:
         if isinstance(key, Cause):
             raise SignatureRejected(key, signed_at - now, scheme=scheme)
         if abs(now - signed_at) > self.tolerance:
-            raise SignatureRejected(Cause.OUTSIDE_THE_TOLERANCE, signed_at - now, scheme=scheme)
+            raise SignatureRejected(Cause.OUTSIDE_THE_TOLERANCE, signed_at - now, scheme=scheme, kid=key.kid)
         return Verified(key.kid, key.scheme, self._nonce(SCHEMES[key.scheme], request, signed_at))
 
     def _scheme_and_kid(self, sign: str) -> tuple[str | None, str | None]:

@@ -68,6 +68,7 @@ def make_seats(parts: Parts) -> Any:
                 scheme=rejected.scheme,
                 order_number="",
                 terminal=1,
+                kid=rejected.kid,
                 clock_difference=rejected.clock_difference,
             )
             return Outcome(SeatResult(1002, "Signature rejected"), happening)

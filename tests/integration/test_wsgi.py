@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -282,6 +283,57 @@ def test_an_id_that_is_not_harmless_is_replaced(request_id: str) -> None:
     context = context_of(HTTP_X_REQUEST_ID=request_id)
     assert len(context.request_id) == 32 and context.request_id != request_id
     assert context_of().request_id != context_of().request_id
+
+
+def test_an_id_is_given_back_to_a_client_that_sent_one(client: Client) -> None:
+    for path in ("/api/order/cancel", "/nowhere"):
+        assert client.send(path=path, HTTP_X_REQUEST_ID="a.B-7_")[1]["X-Request-ID"] == "a.B-7_"
+
+
+@pytest.mark.parametrize(
+    "sent", [{}, *({"HTTP_X_REQUEST_ID": text} for text in ("", "x" * 65, "a b", "a\n", "caf\xe9"))]
+)
+def test_a_client_that_sent_no_harmless_id_gets_none(client: Client, sent: dict[str, Any]) -> None:
+    for path in ("/api/order/cancel", "/nowhere"):
+        assert "X-Request-ID" not in client.send(path=path, **sent)[1]
+
+
+TRACE = f"{'4b' * 16}-{'0f' * 8}"
+
+
+@pytest.mark.parametrize(
+    ("sent", "carried"),
+    [
+        (f"00-{TRACE}-01", f"00-{TRACE}-01"),
+        (f"cc-{TRACE}-00-what-will-be", f"cc-{TRACE}-00"),
+    ],
+)
+def test_a_well_formed_traceparent_is_carried_on(sent: str, carried: str) -> None:
+    assert context_of(HTTP_TRACEPARENT=sent).traceparent == carried
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "",
+        f"00-{TRACE}",
+        f"00-{TRACE}-01-more",
+        f"00-{TRACE}-01\n",
+        f"\n00-{TRACE}-01",
+        f"cc-{TRACE}-01more",
+        f"ff-{TRACE}-01",
+        f"00-{TRACE}-01,00-{TRACE}-01",
+        f"00-{TRACE.upper()}-01",
+        f"00-{'0' * 32}-{'0f' * 8}-01",
+        f"00-{'4b' * 16}-{'0' * 16}-01",
+        f"00-{'４' * 32}-{'0f' * 8}-01",
+        "00-" + "4b" * 4000,
+    ],
+)
+def test_a_malformed_traceparent_is_replaced(sent: str) -> None:
+    context = context_of(HTTP_TRACEPARENT=sent)
+    assert re.fullmatch(f"00-{context.request_id}-[0-9a-f]{{16}}-00", context.traceparent)
+    assert sent == "" or sent.strip() not in context.traceparent
 
 
 def test_a_request_is_received_when_its_whole_body_is_there() -> None:

@@ -12,7 +12,6 @@ from refund_api import events
 from refund_api.cancel.handler import CancelOrder
 from refund_api.domain import CANCELLED
 from refund_api.events import Outcome
-from refund_api.ports import LedgerUnavailable
 from refund_api.rules import ShapeFault
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.verifier import Verifier
@@ -163,6 +162,7 @@ def test_what_happened_is_told_with_the_answer(unit_of_work: FakeUnitOfWork) -> 
     (refund,) = unit_of_work.ledger.refunds
     facts: dict[str, Any] = {
         "order_number": ORDER,
+        "passengers": 1,
         "terminal": 1,
         "kid": "web",
         "scheme": "legacy",
@@ -180,8 +180,22 @@ def test_what_happened_is_told_with_the_answer(unit_of_work: FakeUnitOfWork) -> 
 def test_the_signature_is_judged_before_the_database_is_asked() -> None:
     away = FakeUnitOfWork(away=True)
     assert code(away, replace(signed(), sign="0" * 64)) == 1002
-    with pytest.raises(LedgerUnavailable):
-        answer(away, signed())
+    assert code(away, signed()) == 3001
+
+
+def test_a_ledger_that_is_away_is_told_with_what_is_known_of_the_request() -> None:
+    told = outcome(FakeUnitOfWork(away=True), signed(ids=f"{ALICE},{BOB}"))
+    assert told.result == ApiResult(3001, "Try again")
+    assert told.happening == events.LedgerAway("the database is away", ORDER, 2, 1, "web", "legacy")
+
+
+def test_a_rejected_signature_is_told_with_its_key_where_one_made_it(unit_of_work: FakeUnitOfWork) -> None:
+    outcome(unit_of_work, signed())
+    used, late = signed("CTT-other"), signed(at=NOW - timedelta(hours=1))
+    for request, kid in ((used, "web"), (late, "web"), (replace(signed(), sign="0" * 64), None)):
+        happening = outcome(unit_of_work, request).happening
+        assert isinstance(happening, events.SignatureRejected)
+        assert happening.kid == kid
 
 
 GUIDS_65 = ",".join(f"{n:08x}-0000-4000-8000-000000000000" for n in range(65))

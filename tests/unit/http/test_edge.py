@@ -21,7 +21,14 @@ from xml_contracts.refund import ApiResult
 
 PATH = "/api/order/cancel"
 RECORDED = RefundRecorded(
-    order_number=ORDER, terminal=1, scheme="legacy", kid="web", attempts=1, nonce_conflict=False, refund_id="7"
+    order_number=ORDER,
+    passengers=1,
+    terminal=1,
+    scheme="legacy",
+    kid="web",
+    attempts=1,
+    nonce_conflict=False,
+    refund_id="7",
 )
 
 

@@ -25,7 +25,14 @@ from refund_api.rules import ShapeFault
 from tests.world import CONTEXT, ORDER
 from xml_contracts.reading import Problem, Skipped
 
-DECIDED: dict[str, Any] = {"order_number": ORDER, "terminal": 1, "kid": "web", "scheme": "legacy", "attempts": 1}
+DECIDED: dict[str, Any] = {
+    "order_number": ORDER,
+    "passengers": 1,
+    "terminal": 1,
+    "kid": "web",
+    "scheme": "legacy",
+    "attempts": 1,
+}
 
 
 def event(happening: Happening, *skipped: Problem) -> Event:
@@ -68,11 +75,10 @@ def test_an_ordinary_answer_leaves_no_line(happening: Happening, caplog: pytest.
 
 
 def test_the_cause_of_a_rejected_signature_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    LogLines()(
-        event(
-            SignatureRejected(cause="malformed", scheme="legacy", order_number=ORDER, terminal=1, clock_difference=None)
-        )
+    rejected = SignatureRejected(
+        cause="malformed", scheme="legacy", order_number=ORDER, terminal=1, kid=None, clock_difference=None
     )
+    LogLines()(event(rejected))
     assert caplog.messages == ["signature rejected: malformed"]
 
 

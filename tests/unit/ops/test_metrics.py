@@ -30,6 +30,7 @@ from xml_contracts.reading import Problem, Skipped
 
 DECIDED: dict[str, Any] = {
     "order_number": ORDER,
+    "passengers": 1,
     "terminal": 1,
     "kid": "web",
     "scheme": "legacy",
@@ -59,7 +60,9 @@ def metrics() -> Metrics:
 
 
 def rejected(cause: str, scheme: str | None) -> SignatureRejected:
-    return SignatureRejected(cause=cause, scheme=scheme, order_number=ORDER, terminal=1, clock_difference=None)
+    return SignatureRejected(
+        cause=cause, scheme=scheme, order_number=ORDER, terminal=1, kid=None, clock_difference=None
+    )
 
 
 def test_answers_are_counted_by_the_format_that_was_read_their_code_and_their_status(metrics: Metrics) -> None:

@@ -112,4 +112,4 @@ def test_every_alert_has_a_severity_a_summary_and_the_command_that_answers_it(ru
     assert re.search(r"^        labels: \{severity: (page|ticket)\}$", rule, re.MULTILINE)
     assert re.search(r"^          summary: \S", rule, re.MULTILINE)
     description = re.search(r"^          description: (.+)$", rule, re.MULTILINE)
-    assert description and re.search(r"(curl|systemctl|journalctl|psql|flask) \S", description[1])
+    assert description and re.search(r"(curl|systemctl|journalctl|psql|refund-api) \S", description[1])
