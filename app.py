@@ -15,9 +15,11 @@ from refund_api.once import Once
 from refund_api.ops.log_and_count import LogAndCount
 from refund_api.parts import Parts
 from refund_api.ports import Clock, UnitOfWork, utc_now
-from refund_api.settings import Settings
+from refund_api.settings import WAITING_ROOM, Settings
 from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
+from refund_api.storage.gate import Gate
+from refund_api.storage.questions import CONNECTIONS, questions_to
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 
 
@@ -59,7 +61,9 @@ def make_parts(action: Action, settings: Settings, unit_of_work: UnitOfWork) -> 
 
 def make_unit_of_work(settings: Settings) -> SqlUnitOfWork:
     """The ledger of these settings; connections are opened by the first request, after gunicorn has forked."""
-    return SqlUnitOfWork(make_engine(settings.database_url, threads=settings.threads))
+    engine = make_engine(settings.database_url, threads=settings.threads + CONNECTIONS)
+    gate = Gate(settings.threads, WAITING_ROOM, questions_to(engine))
+    return SqlUnitOfWork(engine, gate=gate.passed)
 
 
 def _handler(

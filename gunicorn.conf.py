@@ -34,7 +34,7 @@ if not os.environ.get("PORT"):  # with PORT, gunicorn's default is 0.0.0.0
     bind = "127.0.0.1:8000"  # `--bind` goes first
 worker_class = "gthread"
 workers = max(1, int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1))
-threads = settings.threads
+threads = settings.worker_threads  # made when they are needed
 preload_app = False  # each worker makes its application itself: no database handle may cross a fork
 
 timeout = 30
