@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -54,9 +54,36 @@ def test_when_the_one_that_waited_longest_is_gone_the_next_one_counts(scene: Sce
         scene.now = 2.0
 
 
-def test_an_error_while_waiting_ends_the_wait(scene: Scene) -> None:
-    with pytest.raises(ZeroDivisionError), scene.waits.waiting("held"):
-        raise ZeroDivisionError
-    scene.now = 5.0
+def waited_in_vain(scene: Scene, until: float) -> None:
+    with suppress(TimeoutError), scene.waits.waiting("held"):
+        scene.now = until
+        raise TimeoutError
+
+
+def test_after_a_wait_in_vain_one_request_at_a_time_tries_again(scene: Scene) -> None:
+    waited_in_vain(scene, until=3.0)
     with scene.waits.waiting("held"):
+        scene.now = 3.1
+        with pytest.raises(LedgerUnavailable, match="in vain"), scene.waits.waiting("held"):
+            raise AssertionError("it was let in")
+
+
+def test_when_the_order_was_had_again_any_number_waits_for_it(scene: Scene) -> None:
+    waited_in_vain(scene, until=3.0)
+    with scene.waits.waiting("held"):
+        pass
+    with scene.waits.waiting("held"), scene.waits.waiting("held"):
+        pass
+
+
+def test_a_wait_in_vain_is_forgotten_after_a_while(scene: Scene) -> None:
+    waited_in_vain(scene, until=3.0)
+    scene.now = 6.0
+    with scene.waits.waiting("held"), scene.waits.waiting("held"):
+        pass
+
+
+def test_an_error_that_came_at_once_is_no_wait_in_vain(scene: Scene) -> None:
+    waited_in_vain(scene, until=0.1)
+    with scene.waits.waiting("held"), scene.waits.waiting("held"):
         pass
