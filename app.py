@@ -15,10 +15,10 @@ from refund_api.once import Once
 from refund_api.ops.log_and_count import LogAndCount
 from refund_api.parts import Parts
 from refund_api.ports import Clock, UnitOfWork, utc_now
-from refund_api.settings import WAITING_ROOM, Settings
+from refund_api.settings import Settings
 from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
-from refund_api.storage.gate import Gate
+from refund_api.storage.gate import WAITING_ROOM, Gate
 from refund_api.storage.questions import CONNECTIONS, questions_to
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 

@@ -15,6 +15,7 @@ from refund_api.serving import pre_request as pre_request
 from refund_api.serving import when_ready as when_ready
 from refund_api.settings import Settings, SettingsError, read_serving_settings
 from refund_api.storage.engines.urls import make_engine
+from refund_api.storage.gate import threads_for
 
 
 def refuse_unusable_url(settings: Settings) -> None:
@@ -34,7 +35,7 @@ if not os.environ.get("PORT"):  # with PORT, gunicorn's default is 0.0.0.0
     bind = "127.0.0.1:8000"  # `--bind` goes first
 worker_class = "gthread"
 workers = max(1, int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1))
-threads = settings.worker_threads  # made when they are needed
+threads = threads_for(settings.threads)  # made when they are needed
 preload_app = False  # each worker makes its application itself: no database handle may cross a fork
 
 timeout = 30

@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 
 PREFIX: Final = "REFUND_API_"
 MAX_TOLERANCE_SECONDS: Final = 24 * 60 * 60
-WAITING_ROOM: Final = 60
-"""How many requests of a worker may wait for the ledger while it is in doubt (storage/gate.py)."""
 
 _FILE = "_FILE"
 _NEW_SECRET = 'python3 -c "import secrets; print(secrets.token_hex(32))"'
@@ -40,7 +38,7 @@ class Settings:
     """Every setting.
 
     `keys` is the key ring as JSON text; `keys_file` is the file it was read from, if it was one. `threads` is how many
-    requests of a worker process use the ledger at the same time.
+    threads each worker process has, and how many connections to the database.
     """
 
     database_url: str = field(default="sqlite:///instance/refunds.db", repr=False)
@@ -75,11 +73,6 @@ class Settings:
     def signature_schemes(self) -> frozenset[str]:
         """The names of the signature schemes that are switched on."""
         return frozenset(SCHEMES) - (frozenset() if self.legacy_sign else {"legacy"})
-
-    @property
-    def worker_threads(self) -> int:
-        """How many threads a worker has: for the ledger, for those who wait for it, and one for all other requests."""
-        return self.threads + WAITING_ROOM + 1
 
     def for_serving(self) -> Settings:
         """The same settings; SettingsError when no request could be verified, or anyone could sign.

@@ -3,7 +3,7 @@
 A request that needs the ledger holds a thread of its worker until it is answered. When the database is away or a lock
 is not given back, such requests would soon hold every thread, and those that need no database would wait behind them.
 Yet nobody may be refused for a restart, nor for a lock that is held for less than a second. So while it is not clear
-what is wrong, requests wait here; one thread of the worker is always left over (settings.worker_threads).
+what is wrong, requests wait here; one thread of the worker is always left over (threads_for).
 
 What a request meets depends on the state of the ledger (liveness.py):
 - flowing: it enters when one of the `places` is free; else it waits, in the order of coming;
@@ -33,6 +33,9 @@ from .liveness import AWAY_AFTER, DOUBT_AFTER, Clock, Liveness, State
 Question = Callable[[], bool]
 """Asks the database something that waits for no lock; True: it answered. Takes a few seconds at most."""
 
+WAITING_ROOM = 60
+"""The `room` of the service: enough for the two seconds of a restart at 25 such requests a second in one worker."""
+
 _PAUSE = 0.25  # seconds between two questions
 
 _AWAY = "the database does not answer; it is asked in the background, and requests are refused until it does"
@@ -41,6 +44,11 @@ _FULL = f"nothing got on for {DOUBT_AFTER:g} s, and too many requests wait alrea
 _LATE = "no place in the ledger became free in time"
 
 _log = logging.getLogger(__name__)
+
+
+def threads_for(places: int) -> int:
+    """How many threads a worker needs: for the places, for those who wait, and one for all other requests."""
+    return places + WAITING_ROOM + 1
 
 
 class _Waiting:
@@ -141,12 +149,15 @@ class Gate:
 
     def _leave(self, got_on: bool) -> None:
         with self._lock:
+            before = self._liveness.state
             if got_on:
-                self._note(self._liveness.get_on)
+                self._liveness.get_on()
+            after = self._liveness.state
             if self._waiting:
                 self._waiting.popleft().called.set()
             else:
                 self._inside -= 1
+        _tell(before, after)
 
     def _ask(self) -> None:
         """Begin to ask those questions that are not being asked already."""
@@ -166,13 +177,17 @@ class Gate:
     def hear(self, question: Question, *, answered: bool) -> bool:
         """The outcome of a question; whether it shall be asked again."""
         with self._lock:
+            before = self._liveness.state
             if answered or self._is_in_doubt():
-                self._note(partial(self._liveness.hear, answered=answered))
-            if not self._is_in_doubt():
+                self._liveness.hear(answered=answered)
+            after = self._liveness.state
+            is_in_doubt = self._is_in_doubt()
+            if is_in_doubt:
+                self._refuse_who_waits()
+            else:
                 self._asking.discard(question)
-                return False
-            self._refuse_who_waits()
-            return True
+        _tell(before, after)
+        return is_in_doubt
 
     def _is_in_doubt(self) -> bool:
         """An idle ledger does not get on either, which proves nothing."""
@@ -187,13 +202,11 @@ class Gate:
             waiting.refusal = refusal
             waiting.called.set()
 
-    def _note(self, change: Callable[[], None]) -> None:
-        """Tell the ledger's liveness; log when that shut or opened the gate."""
-        before = self._liveness.state
-        change()
-        after = self._liveness.state
-        if State.AWAY in (before, after) and before is not after:
-            _log.warning("the database answers again" if before is State.AWAY else _AWAY)
+
+def _tell(before: State, after: State) -> None:
+    """Log when the gate was shut for everyone, and when it opened. Not under the lock: a log may stall."""
+    if State.AWAY in (before, after) and before is not after:
+        _log.warning("the database answers again" if before is State.AWAY else _AWAY)
 
 
 def _answers(question: Question) -> bool:
