@@ -26,7 +26,7 @@ DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) \
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test settings-pages test-dotnet test-nginx check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha bench-codec bench-writers bench-audit check lint types imports coverage lock clean
+.PHONY: help run test settings-pages test-dotnet test-nginx check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha outage bench-codec bench-writers bench-audit check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ chaos-controls: .venv/dev.stamp ## with a safeguard taken away, the programs mus
 test-ha: .venv/dev.stamp ## the primary is killed ten times, a standby stops: nothing acknowledged may be lost (ROUNDS=3)
 	$(BIN)/python -m tests.chaos.failover --rounds $(ROUNDS)
 
+outage: .venv/dev.stamp ## the database stops, freezes or falls silent, or a lock stays, at 50 requests a second: each figure and its goal
+	$(BIN)/python -m tests.chaos.outage
+
 attack: .venv/dev.stamp ## hostile names, bodies, headers, refused bodies (nginx), reloads, timing: each figure and its goal
 	@missed=; for program in $(ATTACKS); do \
 		echo "== $$program"; $(BIN)/python -m tests.attack.$$program || missed="$$missed $$program"; \
@@ -73,8 +76,8 @@ attack: .venv/dev.stamp ## hostile names, bodies, headers, refused bodies (nginx
 fuzz: .venv/dev.stamp ## damaged and signed requests by the thousand: no promise of the service is broken (REQUESTS=20000 SEED=7)
 	$(BIN)/python -m tests.fuzz.requests --requests $(REQUESTS) --seed $(SEED)
 
-nightly: ## the long forms: 1,000 kills an engine, failpoints, controls, failovers, attacks, fuzz
-	$(MAKE) chaos chaos-failpoints chaos-controls test-ha attack fuzz
+nightly: ## the long forms: 1,000 kills an engine, failpoints, controls, failovers, outages, attacks, fuzz
+	$(MAKE) chaos chaos-failpoints chaos-controls test-ha outage attack fuzz
 
 bench-codec: .venv/bench.stamp ## the codecs against their floor and their peers
 	$(BIN)/python -m benchmarks.codec

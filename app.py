@@ -24,6 +24,8 @@ from refund_api.serving.workers import draining
 from refund_api.settings import Settings, SettingsError
 from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
+from refund_api.storage.gate import WAITING_ROOM, Gate
+from refund_api.storage.questions import CONNECTIONS, questions_to
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from refund_api.storage.watch import DatabaseWatch
 
@@ -77,7 +79,9 @@ def make_parts(action: Action, settings: Settings, unit_of_work: UnitOfWork) -> 
 
 def make_unit_of_work(settings: Settings) -> SqlUnitOfWork:
     """The ledger of these settings; connections are opened by the first request, after gunicorn has forked."""
-    return SqlUnitOfWork(make_engine(settings.database_url, threads=settings.threads))
+    engine = make_engine(settings.database_url, threads=settings.threads + CONNECTIONS)
+    gate = Gate(settings.threads, WAITING_ROOM, questions_to(engine))
+    return SqlUnitOfWork(engine, gate=gate.passed)
 
 
 def _handler(

@@ -88,6 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "refund_api.ports",
         "refund_api.storage",
     },
+    "refund_api.storage.gate": {"refund_api.ports", "refund_api.storage.liveness"},
     "refund_api.storage.engines": {"sqlalchemy", "refund_api.ports", "refund_api.storage"},
     "refund_api.storage.engines.table": {"sqlalchemy", "refund_api.storage.engines"},
     "refund_api.storage.engines.postgres": {"sqlalchemy", "psycopg", "refund_api.storage"},

@@ -15,6 +15,7 @@ from typing import Any, Final
 from ..settings import Settings, SettingsError
 from ..settings.served import are_read, read_serving_settings, serving_settings
 from ..storage.engines.urls import make_engine
+from ..storage.gate import threads_for
 from .connections import tell_connections
 from .orphans import end_with_master
 from .workers import child_exit, make_metrics_directory, on_exit, remember
@@ -34,7 +35,7 @@ def configuration() -> dict[str, Any]:
         "bind": f"0.0.0.0:{settings.port}" if settings.port else "127.0.0.1:8000",
         "worker_class": "gthread",
         "workers": settings.worker_count,
-        "threads": settings.threads,
+        "threads": threads_for(settings.threads),  # gunicorn makes them when they are needed
         "preload_app": False,  # each worker makes its application itself: no database handle may cross a fork
         "timeout": 30,
         "graceful_timeout": 25,  # SIGTERM: requests in flight finish within this, then exit 0

@@ -14,8 +14,13 @@ from ..ports import LedgerUnavailable
 from ..settings import Settings
 from ..storage.connection_limit import connection_limit
 from ..storage.engines.urls import make_engine
+from ..storage.gate import threads_for
+from ..storage.questions import CONNECTIONS
 
 log = logging.getLogger(__name__)
+
+_BESIDE_REQUESTS: Final = CONNECTIONS + 2
+"""Connections of a worker for the questions of the gate, for health and for the outbox."""
 
 _PATIENCE: Final = 1.0
 """Seconds that the database has to answer."""
@@ -29,14 +34,14 @@ def tell_connections(workers: int, threads: int, settings: Settings) -> threadin
 
 
 def _tell(workers: int, threads: int, settings: Settings) -> None:
-    if threads != settings.threads:
+    if threads != threads_for(settings.threads):
         log.warning(
-            "%d threads of each worker share %d connections to the database: set REFUND_API_THREADS, not --threads",
+            "gunicorn was given %d threads for each worker, where %d are right: set REFUND_API_THREADS, not --threads",
             threads,
-            settings.threads,
+            threads_for(settings.threads),
         )
-    size = f"serving with {workers} workers × {threads} threads"
-    needed = workers * settings.threads
+    size = f"serving with {workers} workers × {settings.threads} threads"
+    needed = workers * (settings.threads + _BESIDE_REQUESTS)
     engine = make_engine(settings.database_url, threads=1)
     try:
         allowed = connection_limit(engine, _PATIENCE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -13,6 +13,10 @@ class Budget:
     lock: float = 3.0
     statement: float = 5.0
     whole: float = 8.0
+
+    def after(self, seconds: float) -> Budget:
+        """What is left of it when some seconds were spent before the transaction."""
+        return replace(self, whole=max(0.0, self.whole - seconds))
 
 
 DEFAULT_BUDGET = Budget()

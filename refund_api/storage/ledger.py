@@ -12,6 +12,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, insert, select, upd
 from ..domain import CANCELLED, Nonce, Order, Refund
 from ..ports import Clock, utc_now
 from .engines.table import PerEngine
+from .order_waits import OrderWaits
 from .tables import orders, passenger, refund, refund_item, refund_outbox, request_nonce
 
 _ORDER: BindParameter[str] = bindparam("order_number")
@@ -39,11 +40,15 @@ _SET_STATE = (
 
 
 class SqlLedger:
-    """ports.Ledger on a connection. The caller begins and ends the transaction."""
+    """ports.Ledger on a connection. The caller begins and ends the transaction.
 
-    def __init__(self, connection: Connection, clock: Clock = utc_now) -> None:
+    Two statements may wait for another transaction: the nonce, for one with the same nonce, and the lock of the order.
+    """
+
+    def __init__(self, connection: Connection, clock: Clock = utc_now, waits: OrderWaits | None = None) -> None:
         self._connection = connection
         self._clock = clock
+        self._waits = waits or OrderWaits()
 
     def claim_nonce(self, nonce: Nonce, order_number: str) -> bool:
         row = {
@@ -53,14 +58,17 @@ class SqlLedger:
             "expires_at": nonce.expires_at,
         }
         statement = _INSERT_NONCE.on(self._connection)
-        if self._connection.execute(statement, row, execution_options={"preserve_rowcount": True}).rowcount == 1:
+        with self._waits.waiting(order_number):
+            result = self._connection.execute(statement, row, execution_options={"preserve_rowcount": True})
+        if result.rowcount == 1:
             return True
         # None: `db purge` deleted the row between the two statements. It had expired, so it is a conflict (False).
         fingerprint = self._connection.scalar(_NONCE_FINGERPRINT, {"nonce": nonce.value})
         return bool(fingerprint == nonce.fingerprint)
 
     def lock_order(self, order_number: str) -> Order | None:
-        row = self._connection.execute(_LOCK_ORDER, {"order_number": order_number}).one_or_none()
+        with self._waits.waiting(order_number):
+            row = self._connection.execute(_LOCK_ORDER, {"order_number": order_number}).one_or_none()
         return None if row is None else Order(*row)
 
     def find_refund(self, order_number: str, set_hash: str) -> str | None:

@@ -20,6 +20,7 @@ from refund_api.settings import Settings, SettingsError
 from refund_api.signing.schemes import SCHEMES
 from refund_api.storage.budget import Budget
 from refund_api.storage.engines.urls import make_engine
+from refund_api.storage.questions import CONNECTIONS
 from refund_api.storage.schema import upgrade
 from tests.fakes import signed
 from tests.figures import counted
@@ -86,7 +87,7 @@ def test_every_setting_of_the_ledger_reaches_the_handler(tmp_path: Path) -> None
     assert handler.verifier.tolerance == timedelta(seconds=77)
     assert handler.unit_of_work is unit_of_work
     assert unit_of_work._budget == Budget()
-    assert unit_of_work._engine.pool.size() == 3  # type: ignore[attr-defined]
+    assert unit_of_work._engine.pool.size() == 3 + CONNECTIONS  # type: ignore[attr-defined]
 
 
 def test_four_first_requests_at_once_make_one_handler_and_one_engine(

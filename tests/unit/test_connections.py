@@ -7,6 +7,7 @@ import pytest
 from refund_api.ports import LedgerUnavailable
 from refund_api.serving import connections
 from refund_api.settings import Settings
+from refund_api.storage.gate import threads_for
 from tests.servers import START_TIMEOUT
 
 SERVING = "serving with 3 workers × 4 threads"
@@ -16,7 +17,7 @@ def line(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     allowed: int | LedgerUnavailable | None,
-    threads: int = 4,
+    threads: int = threads_for(4),
 ) -> list[tuple[str, str]]:
     """Level and text of what is logged when the database allows so many connections."""
 
@@ -33,14 +34,14 @@ def line(
 
 
 def test_enough_connections_are_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    expected = f"{SERVING}; the database allows 12 connections, 12 are needed"
-    assert line(monkeypatch, caplog, 12) == [("INFO", expected)]
+    expected = f"{SERVING}; the database allows 24 connections, 24 are needed"
+    assert line(monkeypatch, caplog, 24) == [("INFO", expected)]
 
 
 def test_too_few_are_warned_about(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    ((level, text),) = line(monkeypatch, caplog, 11)
+    ((level, text),) = line(monkeypatch, caplog, 23)
     assert level == "WARNING"
-    assert text.startswith(f"{SERVING}; the database allows only 11 connections, 12 are needed: some requests will be")
+    assert text.startswith(f"{SERVING}; the database allows only 23 connections, 24 are needed: some requests will be")
     assert text.endswith("set WEB_CONCURRENCY or REFUND_API_THREADS lower")
 
 
@@ -51,7 +52,7 @@ def test_a_file_has_nothing_to_compare(monkeypatch: pytest.MonkeyPatch, caplog: 
 def test_a_database_that_is_away_is_told_with_the_reason(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    expected = f"{SERVING}; the database could not be asked whether it allows 12 connections: connection refused"
+    expected = f"{SERVING}; the database could not be asked whether it allows 24 connections: connection refused"
     assert line(monkeypatch, caplog, LedgerUnavailable("connection refused")) == [("WARNING", expected)]
 
 
@@ -61,9 +62,9 @@ def test_threads_that_are_not_those_of_the_settings_are_warned_about(
     warning, size = line(monkeypatch, caplog, 100, threads=8)
     assert warning == (
         "WARNING",
-        "8 threads of each worker share 4 connections to the database: set REFUND_API_THREADS, not --threads",
+        "gunicorn was given 8 threads for each worker, where 65 are right: set REFUND_API_THREADS, not --threads",
     )
     assert size == (
         "INFO",
-        "serving with 3 workers × 8 threads; the database allows 100 connections, 12 are needed",
+        f"{SERVING}; the database allows 100 connections, 24 are needed",
     )

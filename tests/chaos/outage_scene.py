@@ -1,0 +1,143 @@
+"""A service under load while something befalls its database, and what the clients saw of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from refund_api.storage.tables import refund
+from tests.servers import gunicorn
+
+from .arrivals import Arrival, Arrivals, Sent, cancellation, over_http, sending
+from .client import make_request
+from .outage_table import Row, row_of
+from .report import progress
+from .stage import Booking, Stage
+
+RATE = 50  # requests a second
+BEFORE, AFTER = 2.0, 4.0  # seconds of load around a fault
+FINDING_OUT = 8.0  # seconds: what the budget of a request allows the first ones
+_WORKERS = 2
+_BATCH = 40
+
+_WITHOUT = (
+    over_http("none", "/api/order/cancel", "application/json", b"{}"),
+    over_http("none", "/nowhere", "application/json", b"{}"),
+)
+
+
+def asking_for(order: Booking, kind: str = "ledger") -> Sent:
+    """A signed request for all passengers of an order."""
+    return cancellation(make_request(order.order_number, order.passengers), kind)
+
+
+class Scene:
+    """A service, the requests that come to it, and a fresh order for each that needs the ledger."""
+
+    def __init__(self, stage: Stage, arrivals: Arrivals) -> None:
+        self.stage = stage
+        self.arrivals = arrivals
+
+    def book(self, count: int) -> list[Booking]:
+        return self.stage.book(count, passengers=1)
+
+    def load(self, seconds: float) -> Callable[[int], Sent]:
+        """What comes in these seconds: every second request needs the ledger, the others are 1001 and 404."""
+        orders = self.book(round(RATE * seconds / 2) + 1)
+
+        def choose(number: int) -> Sent:
+            return asking_for(orders[number // 2]) if number % 2 == 0 else _WITHOUT[number // 2 % 2]
+
+        return choose
+
+    def under(
+        self, name: str, fault: AbstractContextManager[None], seconds: float, extra: Sent | None = None, rate: float = 0
+    ) -> Seen:
+        """The load before, during and after a fault; the extra request comes at its own rate during the fault."""
+        whole = BEFORE + seconds + AFTER
+        progress(f"{name}: {seconds:g} s")
+        coming = [self.arrivals.come(self.load(whole), RATE, whole)]
+        time.sleep(BEFORE)
+        began = time.monotonic()
+        with fault:
+            if extra is not None:
+                again = extra
+                coming.append(self.arrivals.come(lambda _: again, rate, seconds))
+            time.sleep(max(0.0, began + seconds - time.monotonic()))
+        ended = time.monotonic()
+        return Seen(name, [arrival for future in coming for arrival in future.result()], began, ended)
+
+    def settle(self, arrivals: Iterable[Arrival]) -> list[str]:
+        """Ask again what was refused. Then the ledger has one refund an order, as told; else what is wrong."""
+        progress("what was refused is asked again")
+        asked = [arrival for arrival in arrivals if arrival.sent.asks is not None]
+        open_ = list({a.sent.asks.number: a.sent for a in asked if a.sent.asks and a.code != 1}.values())
+        for first in range(0, len(open_), _BATCH):
+            asked += self.arrivals.at_once(open_[first : first + _BATCH])
+        told: dict[str, set[str | None]] = {}
+        for arrival in asked:
+            assert arrival.sent.asks is not None
+            numbers = told.setdefault(arrival.sent.asks.order_number, set())
+            numbers |= {arrival.data} if arrival.code == 1 else set()
+        self.stage.engine.dispose()  # its connections may have died in the fault
+        with self.stage.engine.connect() as connection:
+            recorded = connection.execute(select(refund.c.order_number, refund.c.refund_id)).all()
+        wrong = [f"{order}: told {numbers}" for order, numbers in told.items() if len(numbers) != 1]
+        refunds: dict[str, set[str | None]] = {}
+        for order_number, refund_id in recorded:
+            refunds.setdefault(order_number, set()).add(refund_id)
+        wrong += [
+            f"{order}: told {numbers}, recorded {refunds.get(order)}"
+            for order, numbers in told.items()
+            if refunds.get(order) != numbers
+        ]
+        return wrong + self.stage.audit()
+
+
+@contextmanager
+def scene_on(stage: Stage, directory: Path) -> Iterator[Scene]:
+    """A gunicorn with two workers, as it is started in production, whose workers have opened their connections."""
+    with gunicorn("wsgi:app", directory / "gunicorn.log", stage.env, _WORKERS) as server, sending(server) as arrivals:
+        scene = Scene(stage, arrivals)
+        for _ in range(3):
+            arrivals.at_once([asking_for(order) for order in scene.book(16)])
+        yield scene
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All answers around a fault, and when it began and ended (time.monotonic())."""
+
+    fault: str
+    arrivals: list[Arrival]
+    began: float
+    ended: float
+
+    def during(self, kind: str, since: float = 0.0, until: float = float("inf")) -> list[Arrival]:
+        """Requests of a kind that came so many seconds after the fault began, and before it ended."""
+        first, last = self.began + since, min(self.ended, self.began + until)
+        return [arrival for arrival in self.arrivals if arrival.sent.kind == kind and first <= arrival.at < last]
+
+    def row(self, title: str, arrivals: list[Arrival]) -> Row:
+        return row_of(self.fault, title, arrivals)
+
+    def without_database(self) -> Row:
+        row = self.row("need no database", self.during("none"))
+        return row.expect_p99(50).expect_codes("1001", "404")
+
+    def served_again(self) -> Row:
+        """Those that got code 1 after the end: the first of them must come soon."""
+        again = [arrival for arrival in self.arrivals if arrival.ended >= self.ended and arrival.code == 1]
+        first = min((arrival.ended - self.ended for arrival in again), default=float("inf"))
+        return self.row(f"code 1 again, first after {first:.2f} s", again).expect("≤ 1 s", met=first <= 1.0)
+
+    def refused(self) -> Row:
+        """Those that were refused: nobody before the lock was held for about a second."""
+        refused = [arrival for arrival in self.arrivals if arrival.code == 3001]
+        first = min((arrival.ended - self.began for arrival in refused), default=float("inf"))
+        return self.row(f"refused, first after {first:.2f} s", refused).expect("> 0.9 s", met=first > 0.9)
