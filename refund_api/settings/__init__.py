@@ -1,4 +1,4 @@
-"""What an operator sets: `REFUND_API_*` of the environment, read once into one frozen value.
+"""What an operator sets: `REFUND_API_*`, `PORT` and `WEB_CONCURRENCY` of the environment, read into one frozen value.
 
 No secret has a default. A variable with the prefix that is no setting is refused. No error message contains a secret.
 """
