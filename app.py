@@ -15,7 +15,7 @@ from refund_api.once import Once
 from refund_api.ops.log_and_count import LogAndCount
 from refund_api.parts import Parts
 from refund_api.ports import Clock, UnitOfWork, utc_now
-from refund_api.settings import Settings
+from refund_api.settings import Settings, SettingsError
 from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
@@ -43,7 +43,7 @@ def create_app(
     endpoints = tuple(
         Endpoint.of(action, Once(partial(_handler, action, handler, read_settings, unit_of_work))) for action in actions
     )
-    edge = Edge(endpoints, (log_and_count,), clock, partial(_explains, read_settings))
+    edge = Edge(endpoints, (log_and_count,), clock, partial(_explains, read_settings), partial(_origins, read_settings))
     app.register_blueprint(make_blueprint(edge))
     cli.register(app, read_settings)
     return app
@@ -78,3 +78,10 @@ def _given_or_environ(settings: Settings | None) -> Settings:
 
 def _explains(settings: Once[Settings]) -> bool:
     return settings().explain
+
+
+def _origins(settings: Once[Settings]) -> tuple[str, ...]:
+    try:
+        return settings().cors_origins
+    except SettingsError:
+        return ()  # the handler needs the settings too, and its answer is the one for this

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .domain import NOTICE_DAYS
+from .origins import ANY, read_origins
 from .signing import ring_check
 from .signing.keys import KeyRing, KeyRingError
 from .signing.schemes import SCHEMES
@@ -38,7 +39,7 @@ class Settings:
     """Every setting.
 
     `keys` is the key ring as JSON text; `keys_file` is the file it was read from, if it was one. `threads` is how many
-    threads each worker process has, and how many connections to the database.
+    threads each worker process has, and how many connections to the database. `cors_origins`: see origins.py.
     """
 
     database_url: str = field(default="sqlite:///instance/refunds.db", repr=False)
@@ -50,6 +51,7 @@ class Settings:
     log_level: str = "INFO"
     threads: int = 4
     notice_days: int = NOTICE_DAYS
+    cors_origins: tuple[str, ...] = ()
     keys_file: Path | None = None
 
     @classmethod
@@ -94,6 +96,8 @@ class Settings:
             raise SettingsError("\n".join([*lines, f"Make a new secret with: {_NEW_SECRET}"]))
         for warning in ring_check.warnings(ring, self.keys_file):
             log.warning("%sKEYS: %s", PREFIX, warning)
+        if ANY in self.cors_origins:
+            log.warning("%sCORS_ORIGINS is *: pages of every site may read the answers", PREFIX)
         return self
 
     def key_ring(self) -> KeyRing:
@@ -171,6 +175,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "EXPLAIN": ("explain", _one_of({"0": False, "1": True})),
     "LOG_LEVEL": ("log_level", _one_of({word: word.upper() for word in ("debug", "info", "warning", "error")})),
     "THREADS": ("threads", _number(1, 64)),
+    "CORS_ORIGINS": ("cors_origins", read_origins),
 }
 """Name without the prefix -> attribute, reader. A reader raises ValueError; the name is put before its text."""
 

@@ -15,6 +15,7 @@ from ..events import (
     Event,
     InvalidRequest,
     LedgerAway,
+    Preflight,
     RefundRecorded,
     RefundRepeated,
     Refused,
@@ -55,7 +56,7 @@ class LogAndCount:
                 log.error("ledger unavailable: %s", reason)
             case Broken(error):
                 log.error("unhandled exception", exc_info=error)
-            case ActionAnswered() | RequestRefused():
+            case ActionAnswered() | RequestRefused() | Preflight():
                 pass
             case other:
                 assert_never(other)

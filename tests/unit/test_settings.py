@@ -42,6 +42,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         log_level="INFO",
         threads=4,
         notice_days=30,
+        cors_origins=(),
     )
 
 
@@ -56,9 +57,19 @@ def test_every_setting_is_read() -> None:
         "REFUND_API_EXPLAIN": "1",
         "REFUND_API_LOG_LEVEL": "Debug",
         "REFUND_API_THREADS": "8",
+        "REFUND_API_CORS_ORIGINS": "https://Shop.example:443",
     }
     assert Settings.from_environ(environ) == Settings(
-        "postgresql://refund@db/refunds", ring(), 86400, False, False, True, "DEBUG", 8, notice_days=45
+        "postgresql://refund@db/refunds",
+        ring(),
+        86400,
+        False,
+        False,
+        True,
+        "DEBUG",
+        8,
+        notice_days=45,
+        cors_origins=("https://shop.example",),
     )
 
 
@@ -100,6 +111,7 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
         ("LEGACY_NONCE", "on", "must be enforce or observe, not 'on'"),
         ("EXPLAIN", "true", "must be 0 or 1, not 'true'"),
         ("LOG_LEVEL", "chatty", "must be debug or info or warning or error, not 'chatty'"),
+        ("CORS_ORIGINS", "https://shop.example/", "has 'https://shop.example/', with something behind the host"),
         ("DATABASE_URL", "mysql://u@h/d", "must be sqlite:///path or postgresql://user@host/database"),
         ("DATABASE_URL", "refunds.db", "must be sqlite:///path or postgresql://user@host/database"),
     ],
@@ -212,6 +224,13 @@ def test_a_key_file_that_everybody_can_read_is_warned_about_at_the_start(
     assert caplog.messages == [
         f"REFUND_API_KEYS: everybody on this machine can read {path}; change that with: chmod o-rwx {path}"
     ]
+
+
+def test_every_origin_is_warned_about_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    Settings(keys=ring(), cors_origins=("https://shop.example",)).for_serving()
+    assert caplog.messages == []
+    Settings(keys=ring(), cors_origins=("*",)).for_serving()
+    assert caplog.messages == ["REFUND_API_CORS_ORIGINS is *: pages of every site may read the answers"]
 
 
 def test_the_keys_that_may_sign_now_are_told() -> None:
