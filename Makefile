@@ -12,6 +12,8 @@ COMPILE := pip-compile --quiet --no-header --no-strip-extras --generate-hashes \
 MONO := mono-mcs mono-runtime libmono-system-net-http4.0-cil libmono-system-net-http-formatting4.0-cil \
 	libmono-system-runtime-serialization4.0-cil
 
+JQUERY := /usr/share/javascript/jquery/jquery.min.js
+
 ATTACKS := xml_names bodies headers refused_bodies reloads timing
 
 KILLS ?= 1000
@@ -26,7 +28,7 @@ DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) \
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-dotnet mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha bench-codec bench-writers bench-audit check lint types imports coverage lock clean
+.PHONY: help run test test-dotnet test-browser mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha bench-codec bench-writers bench-audit check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -37,12 +39,17 @@ run: .venv/run.stamp ## serve demo orders on http://127.0.0.1:8000 (PORT=8001 fo
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) wsgi:app
 
 test: .venv/dev.stamp ## run every test that needs no system package
-	$(BIN)/python -m pytest --cov --ignore=tests/interop --numprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest --cov --ignore=tests/interop --ignore=tests/browser --numprocesses=4 --dist=loadfile
 
 test-dotnet: .venv/dev.stamp ## a real .NET client (Mono, from apt) against a real gunicorn
 	@for command in mcs mono; do command -v $$command >/dev/null || \
 		{ echo "There is no $$command; on Debian: apt install $(MONO)" >&2; exit 1; }; done
 	$(BIN)/python -m pytest tests/interop/dotnet
+
+test-browser: .venv/dev.stamp ## pages of another origin in a real Chromium (from apt) against a real gunicorn
+	@command -v chromium >/dev/null && test -e $(JQUERY) || \
+		{ echo "There is no chromium or no $(JQUERY); on Debian: apt install chromium libjs-jquery" >&2; exit 1; }
+	$(BIN)/python -m pytest tests/browser
 
 mono-packages:
 	@echo $(MONO)
