@@ -1,4 +1,4 @@
-"""The flask commands: `flask --app app db|orders|sign …`. Nothing here prints a secret."""
+"""The flask commands: `flask --app app db|orders|refunds|sign …`. Nothing here prints a secret."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .audit import audit_command
 from .db import db_commands
 from .orders import orders_commands
 from .quickstart import quickstart_command
+from .refunds import refunds_commands
 from .session import use_settings
 from .sign import sign_command
 
@@ -18,5 +19,5 @@ from .sign import sign_command
 def register(app: Flask, settings_source: Callable[[], Settings]) -> None:
     """Add the commands to the app; settings are read when a command runs, not before."""
     use_settings(app, settings_source)
-    for command in (audit_command, db_commands, orders_commands, sign_command, quickstart_command):
+    for command in (audit_command, db_commands, orders_commands, refunds_commands, sign_command, quickstart_command):
         app.cli.add_command(command)
