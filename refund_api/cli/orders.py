@@ -16,6 +16,7 @@ from ..domain import BOOKED, CHINA
 from ..storage.shop.importing import BadLine, ImportedOrders, ImportResult, import_orders, read_import
 from ..storage.shop.order_view import OrderView, RefundView, find_order_of_refund, read_order
 from .demo import DEFAULT_COUNT, demo_orders
+from .demo_ledger import into_option, refuse_other_ledger
 from .refunds import payout_in_words
 from .session import TROUBLE, open_engine, plain, reason, utf8
 
@@ -34,12 +35,15 @@ def import_demo_orders(engine: Engine, seed: int, count: int) -> tuple[ImportedO
 @orders_commands.command("demo")
 @click.option("--seed", default=1, show_default=True, help="Another seed, other orders.")
 @click.option("--count", type=click.IntRange(1, 100_000), default=DEFAULT_COUNT, show_default=True)
-def demo(seed: int, count: int) -> None:
+@into_option
+def demo(seed: int, count: int, confirmed_name: str | None) -> None:
     """Make plausible orders.
 
-    They depart 5 to 90 days from today. The same seed and day make the same orders; harmless to repeat.
+    They depart 5 to 90 days from today. The same seed and day make the same orders; harmless to repeat. A ledger with
+    other orders is refused.
     """
     with open_engine() as engine:
+        refuse_other_ledger(engine, confirmed_name)
         imported, result = import_demo_orders(engine, seed, count)
     kept = result.unchanged + len(result.conflicts)
     click.echo(f"{result.created} demo orders made, {kept} were there before.")

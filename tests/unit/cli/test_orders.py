@@ -39,7 +39,7 @@ def test_demo_orders_are_plausible() -> None:
     states = Counter(order["state"] for order in made)
     assert states.keys() == {"booked", "ticketed"}
     assert states["booked"] > 200
-    assert all(order["order_number"].startswith("CTT2026") and len(order["order_number"]) == 20 for order in made)
+    assert all(order["order_number"].startswith("DEMO2026") and len(order["order_number"]) == 21 for order in made)
     assert all(p["paid_minor"] > 0 for order in made for p in order["passengers"])
 
 
