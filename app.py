@@ -15,10 +15,12 @@ from refund_api.once import Once
 from refund_api.ops.log_and_count import LogAndCount
 from refund_api.parts import Parts
 from refund_api.ports import Clock, UnitOfWork, utc_now
-from refund_api.settings import Settings, SettingsError
+from refund_api.settings import MAX_TOLERANCE_SECONDS, Settings, SettingsError
 from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
+
+_USUAL_TOLERANCE = timedelta(seconds=Settings().tolerance_seconds)
 
 
 def create_app(
@@ -51,10 +53,15 @@ def create_app(
 
 def make_parts(action: Action, settings: Settings, unit_of_work: UnitOfWork) -> Parts:
     """What the handler of an action works with."""
-    tolerance = timedelta(seconds=settings.tolerance_seconds)
-    return Parts(
-        unit_of_work, Verifier(settings.key_ring(), tolerance, action.path, settings.signature_schemes), settings
+    verifier = Verifier(
+        settings.key_ring(),
+        timedelta(seconds=settings.tolerance_seconds),
+        action.path,
+        settings.signature_schemes,
+        # Nobody but a demo takes what was signed a day ago.
+        warns_beyond=_USUAL_TOLERANCE if settings.tolerance_seconds == MAX_TOLERANCE_SECONDS else None,
     )
+    return Parts(unit_of_work, verifier, settings)
 
 
 def make_unit_of_work(settings: Settings) -> SqlUnitOfWork:

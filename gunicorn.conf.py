@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import app as app  # no worker has to import it again
+from refund_api.serving import post_worker_init as post_worker_init
 from refund_api.serving import pre_request as pre_request
 from refund_api.serving import when_ready as when_ready
 from refund_api.settings import Settings, SettingsError, read_serving_settings

@@ -27,6 +27,12 @@ def when_ready(server: Any) -> None:
         )
 
 
+def post_worker_init(worker: Any) -> None:
+    """gunicorn's hook, in a worker that is about to serve: the first one says that the service is ready, and where."""
+    if worker.age == 1:
+        worker.log.info("ready: %s", ", ".join(str(socket) for socket in worker.sockets))
+
+
 def _beyond_this_machine(names: Iterable[Any]) -> list[str]:
     """Of the names of sockets those that are neither loopback nor a Unix socket, as `host:port`."""
     addresses = [(ipaddress.ip_address(name[0]), name[1]) for name in names if isinstance(name, tuple)]

@@ -58,7 +58,7 @@ def quickstart_command(keys_path: Path, url: str, confirmed_name: str | None) ->
         raise click.ClickException("The demo orders are all cancelled; remove the demo database for new ones")
     click.echo(f"Demo: {len(demo_orders)} orders; the key ring is {keys_path}. Stop with Ctrl-C.\n")
     click.echo("Paste a line into another terminal: it cancels an order and answers code 1 with the refund number.")
-    click.echo("Pasted again, it gives the same number.")
+    click.echo("Pasted again, it gives the same number. It works for a day here, and for 5 minutes in a real service.")
     numbers = fresh_numbers(len(chosen))
     for name, number, (order_number, ids) in zip(FORMATS, numbers, chosen, strict=True):
         click.secho(f"\nAs {TITLES[name]}:", bold=True)

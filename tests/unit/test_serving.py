@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from refund_api.serving import pre_request, when_ready
+from refund_api.serving import post_worker_init, pre_request, when_ready
 
 log = logging.getLogger("gunicorn.error")
 
@@ -19,6 +19,22 @@ class Listener:
 
     def getsockname(self) -> Any:
         return self.name
+
+
+@dataclass
+class Worker:
+    """As much of a worker as the hook sees that says it is ready."""
+
+    age: int
+    sockets: list[str]
+    log: logging.Logger = log
+
+
+def test_the_first_worker_alone_says_that_the_service_is_ready(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for age in (1, 2):
+        post_worker_init(Worker(age, ["http://127.0.0.1:8000"]))
+    assert caplog.messages == ["ready: http://127.0.0.1:8000"]
 
 
 @dataclass
