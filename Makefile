@@ -5,12 +5,26 @@ ifeq ($(strip $(PORT)),)
 override PORT := 8000
 endif
 BIN := .venv/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
+# pip of the machine fills .venv from outside: to put a pip into it first would take as long as all the rest. A pip
+# before 22.3 cannot do that, and some Pythons have none; then .venv gets a pip of its own.
+CAN_FILL := -c 'import pip, sys; sys.exit([int(part) for part in pip.__version__.split(".")[:2]] < [22, 3])' 2>/dev/null
+PIP := $$(test -e $(BIN)/pip && echo $(BIN)/python -m pip || echo $(PYTHON) -m pip --python $(BIN)/python)
+# pip reads long lists of files, one package after the other: two of it share the packages, and each gets every second.
+INSTALL := $(PIP) install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes --requirement
+define install
+@parts=$$(mktemp -d); trap 'rm -rf "$$parts"' EXIT; status=0; \
+	awk -v parts="$$parts" '/^[a-z]/ {n++} {print > (parts "/" (n % 2))}' $(1); \
+	$(INSTALL) "$$parts/0" & $(INSTALL) "$$parts/1" || status=1; wait $$! || status=1; exit $$status
+endef
+# Tests start many processes, and each would compile anew where PYTHONDONTWRITEBYTECODE is set.
+COMPILE_ALL := $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true
 COMPILE := pip-compile --quiet --no-header --no-strip-extras --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 MONO := mono-mcs mono-runtime libmono-system-net-http4.0-cil libmono-system-net-http-formatting4.0-cil \
 	libmono-system-runtime-serialization4.0-cil
+
+JQUERY := /usr/share/javascript/jquery/jquery.min.js
 
 ATTACKS := xml_names bodies headers refused_bodies reloads timing
 
@@ -21,23 +35,24 @@ ENGINE ?= all
 REQUESTS ?= 200000
 SEED ?= 1
 
-# The demo has its own database and key, whatever the shell has set for a real service.
-DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) \
+# The demo has its own database and key, whatever the shell has set for a real service. What it imports for the first
+# time is compiled and kept, so that the next start is faster.
+DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) -u PYTHONDONTWRITEBYTECODE \
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test settings-pages test-dotnet test-nginx check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha outage bench-codec bench-writers bench-audit check lint types imports coverage lock clean
+.PHONY: help run test settings-pages test-dotnet test-nginx test-browser check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha outage bench-codec bench-writers bench-audit check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/run.stamp ## serve demo orders on http://127.0.0.1:8000 (PORT=8001 for another port)
 	@$(DEMO) $(BIN)/flask --app app quickstart --keys instance/keys.json --url http://127.0.0.1:$(PORT)
-	@exec $(DEMO) REFUND_API_KEYS_FILE=instance/keys.json REFUND_API_TOLERANCE_SECONDS=86400 \
+	@exec $(DEMO) REFUND_API_KEYS_FILE=instance/keys.json REFUND_API_TOLERANCE_SECONDS=86400 REFUND_API_EXPLAIN=1 \
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) wsgi:app
 
 test: .venv/dev.stamp ## run every test that needs no system package
-	$(BIN)/python -m pytest --cov --ignore=tests/interop --numprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest --cov --ignore=tests/interop --ignore=tests/browser --numprocesses=4 --dist=loadfile
 
 test-dotnet: .venv/dev.stamp ## a real .NET client (Mono, from apt) against a real gunicorn
 	@for command in mcs mono; do command -v $$command >/dev/null || \
@@ -46,9 +61,15 @@ test-dotnet: .venv/dev.stamp ## a real .NET client (Mono, from apt) against a re
 
 test-nginx: .venv/dev.stamp ## a real nginx (nginx-light, from apt) before a real gunicorn: whose address is recorded
 	$(BIN)/python -m pytest tests/interop/nginx
+
 check-deploy: .venv/dev.stamp ## alert rules, dashboard and metrics, judged by promtool (from apt)
 	@command -v promtool >/dev/null || { echo "There is no promtool; on Debian: apt install prometheus" >&2; exit 1; }
 	$(BIN)/python -m pytest tests/interop/promtool
+
+test-browser: .venv/dev.stamp ## pages of another origin in a real Chromium (from apt) against a real gunicorn
+	@command -v chromium >/dev/null && test -e $(JQUERY) || \
+		{ echo "There is no chromium or no $(JQUERY); on Debian: apt install chromium libjs-jquery" >&2; exit 1; }
+	$(BIN)/python -m pytest tests/browser
 
 mono-packages:
 	@echo $(MONO)
@@ -125,24 +146,26 @@ clean: ## remove what the other targets made, except instance/ (demo database an
 		{ echo "There is no $(PYTHON). Install Python 3.11 or newer, or name one: make run PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is $$($(PYTHON) --version); 3.11 or newer is needed: make run PYTHON=python3.12" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	@$(PYTHON) -c 'import venv' 2>/dev/null && { $(PYTHON) $(CAN_FILL) || $(PYTHON) -c 'import ensurepip' 2>/dev/null; } || \
 		{ echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@echo "Making a virtual environment in .venv …"
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv $$($(PYTHON) $(CAN_FILL) && echo --without-pip) .venv
 	@touch $@
 
 .venv/run.stamp: requirements.lock | .venv/venv.stamp
 	@echo "Installing what requirements.lock names …"
-	@$(INSTALL) requirements.lock
+	$(call install,requirements.lock)
 	@touch $@
 
 # dev.lock holds all of requirements.lock, so `make run` after `make test` installs nothing.
 .venv/dev.stamp: dev.lock requirements.lock | .venv/venv.stamp
 	@echo "Installing what dev.lock names …"
-	@$(INSTALL) dev.lock
+	$(call install,dev.lock)
+	@$(COMPILE_ALL)
 	@touch .venv/run.stamp $@
 
 .venv/bench.stamp: bench.lock requirements.lock | .venv/venv.stamp
 	@echo "Installing what bench.lock names …"
-	@$(INSTALL) bench.lock
+	$(call install,bench.lock)
+	@$(COMPILE_ALL)
 	@touch .venv/run.stamp $@

@@ -21,13 +21,15 @@ from refund_api.ops.polled import Polled
 from refund_api.parts import Parts
 from refund_api.ports import Clock, UnitOfWork, utc_now
 from refund_api.serving.workers import draining
-from refund_api.settings import Settings, SettingsError
+from refund_api.settings import MAX_TOLERANCE_SECONDS, Settings, SettingsError
 from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.gate import WAITING_ROOM, Gate
 from refund_api.storage.questions import CONNECTIONS, questions_to
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from refund_api.storage.watch import DatabaseWatch
+
+_USUAL_TOLERANCE = timedelta(seconds=Settings().tolerance_seconds)
 
 
 def create_app(
@@ -54,7 +56,13 @@ def create_app(
     endpoints = tuple(
         Endpoint.of(action, Once(partial(_handler, action, handler, read_settings, unit_of_work))) for action in actions
     )
-    edge = Edge(endpoints, (LogLines(), metrics), clock, partial(_explains, read_settings))
+    edge = Edge(
+        endpoints,
+        (LogLines(), metrics),
+        clock,
+        partial(_explains, read_settings),
+        partial(_origins, read_settings),
+    )
     app.register_blueprint(make_blueprint(edge))
     app.register_blueprint(make_pages(Pages(partial(_has_pages, read_settings), examine, draining, metrics.page)))
     app.wsgi_app = behind_proxies(app.wsgi_app, partial(_trusted_proxies, read_settings))  # type: ignore[method-assign]
@@ -71,10 +79,15 @@ def main() -> None:
 
 def make_parts(action: Action, settings: Settings, unit_of_work: UnitOfWork) -> Parts:
     """What the handler of an action works with."""
-    tolerance = timedelta(seconds=settings.tolerance_seconds)
-    return Parts(
-        unit_of_work, Verifier(settings.key_ring(), tolerance, action.path, settings.signature_schemes), settings
+    verifier = Verifier(
+        settings.key_ring(),
+        timedelta(seconds=settings.tolerance_seconds),
+        action.path,
+        settings.signature_schemes,
+        # Nobody but a demo takes what was signed a day ago.
+        warns_beyond=_USUAL_TOLERANCE if settings.tolerance_seconds == MAX_TOLERANCE_SECONDS else None,
     )
+    return Parts(unit_of_work, verifier, settings)
 
 
 def make_unit_of_work(settings: Settings) -> SqlUnitOfWork:
@@ -115,3 +128,10 @@ def _trusted_proxies(settings: Once[Settings]) -> int:
         return settings().trusted_proxies
     except SettingsError:
         return 0  # the request finds out for itself, and the application answers it
+
+
+def _origins(settings: Once[Settings]) -> tuple[str, ...]:
+    try:
+        return settings().cors_origins
+    except SettingsError:
+        return ()  # as above

@@ -105,6 +105,11 @@ class RequestRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Preflight:
+    """A browser asked whether a page of a listed origin may send its request; the action did not run."""
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """The program is wrong: an exception that nobody expected."""
 
@@ -120,6 +125,7 @@ Happening = (
     | ActionAnswered
     | LedgerAway
     | RequestRefused
+    | Preflight
     | Broken
 )
 

@@ -11,6 +11,7 @@ from .audit import audit_command
 from .db import db_commands
 from .orders import orders_commands
 from .quickstart import quickstart_command
+from .refunds import refunds_commands
 from .serve import serve_command
 from .session import use_settings
 from .settings import settings_command
@@ -25,6 +26,7 @@ def register(app: Flask, settings_source: Callable[[], Settings]) -> None:
         db_commands,
         orders_commands,
         quickstart_command,
+        refunds_commands,
         serve_command,
         settings_command,
         sign_command,

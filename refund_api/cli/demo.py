@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any, Final
 
+from ..storage.shop.demo_ledger import DEMO_PREFIX
+
 DEFAULT_COUNT: Final = 300
 DEPARTS_IN_DAYS: Final = (5, 90)
 MOST_PASSENGERS: Final = 5
@@ -31,7 +33,7 @@ def _order(rng: random.Random, today: date) -> dict[str, Any]:
     days_ahead = rng.randint(*DEPARTS_IN_DAYS)
     fare = rng.choice(_FARES)
     return {
-        "order_number": f"CTT{placed:%Y%m%d}{_time_of_day(rng)}",
+        "order_number": f"{DEMO_PREFIX}{placed:%Y%m%d}{_time_of_day(rng)}",
         "train_date": (today + timedelta(days=days_ahead)).isoformat(),
         "state": _state(rng, days_ahead),
         "currency": "CNY",

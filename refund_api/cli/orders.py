@@ -1,4 +1,4 @@
-"""`orders`: bring orders in, look at one."""
+"""`orders`: bring orders in, look at one and its refunds."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from sqlalchemy import Engine
 
 from ..domain import BOOKED, CHINA
 from ..storage.shop.importing import BadLine, ImportedOrders, ImportResult, import_orders, read_import
-from ..storage.shop.order_view import OrderView, RefundView, read_order
+from ..storage.shop.order_view import OrderView, RefundView, find_order_of_refund, read_order
 from .demo import DEFAULT_COUNT, demo_orders
+from .demo_ledger import into_option, refuse_other_ledger
+from .refunds import payout_in_words
 from .session import TROUBLE, open_engine, plain, reason, utf8
 
 SHOWN_LINES = 20
@@ -33,12 +35,15 @@ def import_demo_orders(engine: Engine, seed: int, count: int) -> tuple[ImportedO
 @orders_commands.command("demo")
 @click.option("--seed", default=1, show_default=True, help="Another seed, other orders.")
 @click.option("--count", type=click.IntRange(1, 100_000), default=DEFAULT_COUNT, show_default=True)
-def demo(seed: int, count: int) -> None:
+@into_option
+def demo(seed: int, count: int, confirmed_name: str | None) -> None:
     """Make plausible orders.
 
-    They depart 5 to 90 days from today. The same seed and day make the same orders; harmless to repeat.
+    They depart 5 to 90 days from today. The same seed and day make the same orders; harmless to repeat. A ledger with
+    other orders is refused.
     """
     with open_engine() as engine:
+        refuse_other_ledger(engine, confirmed_name)
         imported, result = import_demo_orders(engine, seed, count)
     kept = result.unchanged + len(result.conflicts)
     click.echo(f"{result.created} demo orders made, {kept} were there before.")
@@ -103,14 +108,22 @@ def _first(lines: list[str]) -> list[str]:
 
 
 @orders_commands.command()
-@click.argument("order_number", metavar="ORDER", callback=utf8)
+@click.argument("number", metavar="NUMBER", callback=utf8)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(order_number: str, as_json: bool) -> None:
-    """Show state, passengers and refunds of ORDER."""
+def show(number: str, as_json: bool) -> None:
+    """Show state, passengers and refunds of an order.
+
+    NUMBER is the order's, or that of one of its refunds. Of each refund: when it was recorded, from where, signed with
+    which key, and whether it is queued or paid.
+    """
     with open_engine() as engine:
-        view = read_order(engine, order_number)
+        view = read_order(engine, number)
+        if view is None and (order_number := find_order_of_refund(engine, number.strip().lower())):
+            view = read_order(engine, order_number)
     if view is None:
-        raise click.ClickException(f"There is no order {order_number}. Orders come in by: refund-api orders import")
+        raise click.ClickException(
+            f"There is no order and no refund {plain(number)}. Orders come in by: refund-api orders import"
+        )
     click.echo(_order_json(view) if as_json else "\n".join(_order_lines(view)))
 
 
@@ -141,5 +154,5 @@ def _refund_lines(refund: RefundView) -> list[str]:
     return [
         f"  {refund.refund_id}  {refund.amount_minor:>8}  {refund.recorded_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
         f"    source {plain(refund.source)}, key {refund.kid}, request {plain(refund.request_id)}",
-        f"    payout {refund.outbox_state}, reason: {plain(refund.reason or 'none given')}",
+        f"    {payout_in_words(refund.outbox_state)}; reason: {plain(refund.reason or 'none given')}",
     ]

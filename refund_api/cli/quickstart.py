@@ -25,6 +25,7 @@ from ..storage.shop.order_view import read_order
 from .curl import FORMATS, curl
 from .db import make_database_directory
 from .demo import DEFAULT_COUNT
+from .demo_ledger import into_option, refuse_other_ledger
 from .orders import import_demo_orders
 from .session import open_engine, settings
 from .sign import LOCAL_URL, fresh_numbers, signed_request, signing_key
@@ -38,16 +39,18 @@ TITLES = {"json": "JSON", "xml": "XML", "form": "a form"}
     "--keys", "keys_path", type=click.Path(path_type=Path), required=True, help="Key ring; made when missing."
 )
 @click.option("--url", default=LOCAL_URL, show_default=True, help="Where the service will be.")
+@into_option
 @with_appcontext
-def quickstart_command(keys_path: Path, url: str) -> None:
+def quickstart_command(keys_path: Path, url: str, confirmed_name: str | None) -> None:
     """Prepare what `make run` serves.
 
-    Database, demo key and demo orders; and print requests to paste.
+    Database, demo key and demo orders; and print requests to paste. A ledger with other orders is refused.
     """
     refuse_taken_port(url)
     make_database_directory(settings().database_url)
-    key = signing_key(demo_keys(keys_path), Terminal.WEBPAGEEnum, settings().signature_schemes)
     with open_engine() as engine:
+        refuse_other_ledger(engine, confirmed_name)
+        key = signing_key(demo_keys(keys_path), Terminal.WEBPAGEEnum, settings().signature_schemes)
         schema.upgrade(engine)
         demo_orders, _ = import_demo_orders(engine, seed=1, count=DEFAULT_COUNT)
         chosen = list(islice(_cancellable(engine, demo_orders), len(FORMATS)))
@@ -55,7 +58,7 @@ def quickstart_command(keys_path: Path, url: str) -> None:
         raise click.ClickException("The demo orders are all cancelled; remove the demo database for new ones")
     click.echo(f"Demo: {len(demo_orders)} orders; the key ring is {keys_path}. Stop with Ctrl-C.\n")
     click.echo("Paste a line into another terminal: it cancels an order and answers code 1 with the refund number.")
-    click.echo("Pasted again, it gives the same number.")
+    click.echo("Pasted again, it gives the same number. It works for a day here, and for 5 minutes in a real service.")
     numbers = fresh_numbers(len(chosen))
     for name, number, (order_number, ids) in zip(FORMATS, numbers, chosen, strict=True):
         click.secho(f"\nAs {TITLES[name]}:", bold=True)

@@ -14,8 +14,9 @@ from werkzeug import exceptions as http
 from xml_contracts.errors import ParserOutOfMemory
 
 from .. import words
-from ..events import TRY_AGAIN, Broken, Happening, LedgerAway, Outcome, RequestRefused, Result
+from ..events import TRY_AGAIN, Broken, Happening, LedgerAway, Outcome, Preflight, RequestRefused, Result
 from ..ports import LedgerUnavailable
+from .cors import PreflightAsked, permission
 from .dotnet_uri import requested_uri
 from .media import (
     BodyCutShort,
@@ -40,10 +41,13 @@ _BODY_FAULTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: the HTTP status, the value to write, headers that only this answer has; and what happened."""
+    """What goes back: the HTTP status, the value to write, headers that only this answer has; and what happened.
+
+    Without a value the answer has no content.
+    """
 
     status: int
-    value: Result | HttpError
+    value: Result | HttpError | None
     happening: Happening
     headers: tuple[tuple[str, str], ...] = ()
 
@@ -71,6 +75,10 @@ def answer_to(error: Exception, asked: Asked) -> Answer:
 
 def _refused(status: int, text: str, *headers: tuple[str, str]) -> Answer:
     return Answer(status, HttpError(text), RequestRefused(), headers)
+
+
+def _preflight(error: PreflightAsked, _: Asked) -> Answer:
+    return Answer(204, None, Preflight(), permission(error))
 
 
 def _body_cut_short(error: BodyCutShort, _: Asked) -> Answer:
@@ -143,6 +151,7 @@ ANSWERS: Final[Mapping[type, Callable[[Any, Asked], Answer]]] = {
     TransferCoded: _transfer_coded,
     UnsupportedMediaType: _unsupported_media_type,
     MethodNotAllowed: _method_not_allowed,
+    PreflightAsked: _preflight,
     LedgerUnavailable: _ledger_away,
     ParserOutOfMemory: _parser_out_of_memory,
     http.NotFound: _no_resource,

@@ -30,6 +30,7 @@ from ..actions import Action, Handler
 from ..context import RequestContext
 from ..events import ActionAnswered, Event, Outcome, Sink
 from ..ports import Clock
+from . import cors
 from .answers import Answer, Asked, answer_to, answer_with
 from .body import read_body
 from .formatters import OUTSIDE_ANY_ACTION, formatters_for
@@ -77,26 +78,34 @@ class Endpoint:
 class Edge:
     """Answers the requests of one application.
 
-    `explain` tells whether a response header names the members that were skipped while reading.
+    `explain` tells whether a response header names the members that were skipped while reading. `origins` gives the
+    origins whose pages may read the answers (origins.py).
     """
 
     def __init__(
-        self, endpoints: tuple[Endpoint, ...], sinks: Iterable[Sink], clock: Clock, explain: Callable[[], bool]
+        self,
+        endpoints: tuple[Endpoint, ...],
+        sinks: Iterable[Sink],
+        clock: Clock,
+        explain: Callable[[], bool],
+        origins: Callable[[], tuple[str, ...]],
     ):
         self.endpoints = endpoints
         self._sinks = tuple(sinks)
         self._clock = clock
         self._explain = explain
+        self._origins = origins
         self._negotiate_outside = negotiator(OUTSIDE_ANY_ACTION)
 
     def serve(self, endpoint: Endpoint, environ: dict[str, Any]) -> Response:
         """The answer of an action, or of the framework in its place."""
         started = time.perf_counter()
         chosen = _negotiated(endpoint.negotiate, environ)
+        cross_origin = cors.headers_for(environ, self._origins())
         context: RequestContext | None = None
         reading = _NOTHING_READ
         try:
-            body = _take_body(endpoint.action.method, environ)
+            body = _take_body(endpoint.action.method, environ, may_ask=bool(cross_origin))
             # Not before: a client that sends its body slowly must not stretch its tolerance.
             context = self._context(environ)
             reading = _read(chosen, body)
@@ -109,7 +118,7 @@ class Edge:
             content = _write(chosen, answer)
             explained = ()
         self._tell(answer, context, chosen, reading, started)
-        return _response(chosen, answer, content, echo(environ) + explained)
+        return _response(chosen, answer, content, (*echo(environ), *explained, *cross_origin))
 
     def refuse(self, error: Exception, environ: dict[str, Any]) -> Response:
         """The answer to a request that no action took, because of `error`."""
@@ -119,7 +128,7 @@ class Edge:
         answer = answer_to(error, Asked(environ, ApiResult))
         content = _write(chosen, answer)
         self._tell(answer, self._context(environ), chosen, _NOTHING_READ, started)
-        return _response(chosen, answer, content, echo(environ))
+        return _response(chosen, answer, content, (*echo(environ), *cors.headers_for(environ, self._origins())))
 
     def _context(self, environ: dict[str, Any]) -> RequestContext:
         request_id, traceparent = ids_of(environ)
@@ -143,7 +152,7 @@ class Edge:
             write_format=chosen.writer.name,
             skipped=reading.ignored,
             milliseconds=(time.perf_counter() - started) * 1000,
-            code=None if isinstance(answer.value, HttpError) else answer.value.code,
+            code=None if answer.value is None or isinstance(answer.value, HttpError) else answer.value.code,
         )
         for sink in self._sinks:
             try:
@@ -162,21 +171,26 @@ def _negotiated(negotiate: Negotiate, environ: dict[str, Any]) -> Negotiated:
     )
 
 
-def _take_body(allowed: str, environ: dict[str, Any]) -> bytes:
+def _take_body(allowed: str, environ: dict[str, Any], *, may_ask: bool) -> bytes:
     """The whole body of a request with the right method; else what `_require` and `read_body` raise."""
     try:
-        _require(allowed, environ)
+        _require(allowed, environ, may_ask)
         return read_body(environ)
     except Exception:
         drain(environ)
         raise
 
 
-def _require(allowed: str, environ: dict[str, Any]) -> None:
-    """Raises NotFound, MethodNotAllowed. Methods compare ignoring case (wire-facts 3.8)."""
+def _require(allowed: str, environ: dict[str, Any], may_ask: bool) -> None:
+    """Raises NotFound, MethodNotAllowed; PreflightAsked where a preflight may be asked.
+
+    Methods compare ignoring case (wire-facts 3.8).
+    """
     if environ["PATH_INFO"].startswith("///"):  # Werkzeug ignores all extra leading slashes, HttpRoute one
         raise NotFound
     method = environ["REQUEST_METHOD"]
+    if may_ask and cors.is_preflight(environ):
+        raise cors.PreflightAsked(allowed, environ)
     if method.upper() != allowed:
         raise MethodNotAllowed(method, allowed)
 
@@ -196,11 +210,16 @@ def _outcome(given: Any) -> Outcome:
 
 
 def _write(chosen: Negotiated, answer: Answer) -> bytes:
+    if answer.value is None:
+        return b""
     assert chosen.writer.write is not None
     return chosen.writer.write(answer.value, chosen.write_charset)
 
 
-def _response(chosen: Negotiated, answer: Answer, content: bytes, headers: tuple[tuple[str, str], ...]) -> Response:
-    content_type = f"{chosen.media_type}; charset={chosen.write_charset}"
+def _response(chosen: Negotiated, answer: Answer, content: bytes, more: tuple[tuple[str, str], ...]) -> Response:
     status = f"{answer.status} {HTTP_STATUS_CODES.get(answer.status)}"  # else Werkzeug writes the words in capitals
-    return Response(content, status, [("Content-Type", content_type), *NOT_CACHED, *answer.headers, *headers])
+    content_type = f"{chosen.media_type}; charset={chosen.write_charset}"
+    response = Response(content, status, [("Content-Type", content_type), *NOT_CACHED, *answer.headers, *more])
+    if answer.value is None:
+        del response.headers["Content-Type"]
+    return response

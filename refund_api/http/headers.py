@@ -19,6 +19,8 @@ _LISTS: Final = (
     "HTTP_ACCEPT_CHARSET",
     "HTTP_X_REQUESTED_WITH",
     "HTTP_CONNECTION",
+    "HTTP_ORIGIN",
+    "HTTP_ACCESS_CONTROL_REQUEST_HEADERS",
 )
 
 WsgiApp = Callable[..., Iterable[bytes]]

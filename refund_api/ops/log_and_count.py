@@ -14,6 +14,7 @@ from ..events import (
     Event,
     InvalidRequest,
     LedgerAway,
+    Preflight,
     RefundRecorded,
     RefundRepeated,
     Refused,
@@ -43,7 +44,7 @@ class LogLines:
                 log.error("ledger unavailable: %s", reason)
             case Broken(error):
                 log.error("unhandled exception", exc_info=error)
-            case ActionAnswered() | RequestRefused():
+            case ActionAnswered() | RequestRefused() | Preflight():
                 pass
             case other:
                 assert_never(other)

@@ -118,10 +118,11 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """gunicorn's hook, in a worker that is about to serve: it shall end with its master; the first one tells sizes."""
+    """gunicorn's hook, in a worker that is about to serve. The first one logs how much is served, and where."""
     remember(worker)
     end_with_master(worker.ppid)
     if worker.age == 1:
+        worker.log.info("ready: %s", ", ".join(str(socket) for socket in worker.sockets))
         tell_connections(worker.cfg.workers, worker.cfg.threads, serving_settings())
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..domain import NOTICE_DAYS
+from ..origins import ANY, read_origins
 from ..signing import ring_check
 from ..signing.keys import KeyRing, KeyRingError
 from ..signing.schemes import SCHEMES
@@ -41,6 +42,7 @@ def _read_database_url(text: str) -> str:
 
 _DATABASE_URL: Final = Kind(_read_database_url, str, url_examples())
 _JSON: Final = Kind(str, str, "JSON")
+_ORIGINS: Final = Kind(read_origins, ",".join, "origins, separated by commas")
 _PATH: Final = Kind(Path, str, "a directory")
 
 
@@ -80,6 +82,7 @@ class Settings:
     trusted_proxies: int = setting(
         0, number(0, 9), "How many proxies stand in front. That many hops of `X-Forwarded-*` are believed."
     )
+    cors_origins: tuple[str, ...] = setting((), _ORIGINS, "Origins whose pages may read the answers; `*` is every one.")
     ops: bool = setting(
         True,
         one_of({"on": True, "off": False}),
@@ -150,6 +153,8 @@ class Settings:
             raise SettingsError("\n".join([*lines, f"Make a new secret with: {_NEW_SECRET}"]))
         for warning in ring_check.warnings(ring, self.keys_file):
             log.warning("%sKEYS: %s", PREFIX, warning)
+        if ANY in self.cors_origins:
+            log.warning("%sCORS_ORIGINS is *: pages of every site may read the answers", PREFIX)
         return self
 
     def key_ring(self) -> KeyRing:

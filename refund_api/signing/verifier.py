@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,11 @@ from .keys import Key, KeyRing
 from .schemes import SCHEMES, Scheme
 from .time_stamp import read_time_stamp
 
+log = logging.getLogger(__name__)
+
+_OLD_STAMP = (
+    "the time stamp is %d s from now: taken, because this is a demo; a service with the tolerance of %d s answers 1002"
+)
 _NONCE_MARGIN = timedelta(seconds=60)
 
 
@@ -65,13 +71,16 @@ class Verified:
 class Verifier:
     """Checks the member `sign` of a request to one action.
 
-    `path` is the path that the action declares. `schemes` are the names of the schemes that are switched on.
+    `path` is the path that the action declares. `schemes` are the names of the schemes that are switched on. A request
+    that is let pass with a time stamp farther from now than `warns_beyond` is warned about: a demo tells so what would
+    be rejected elsewhere.
     """
 
     ring: KeyRing
     tolerance: timedelta
     path: str
     schemes: Set[str] = field(default_factory=lambda: frozenset(SCHEMES))
+    warns_beyond: timedelta | None = None
 
     def verify(self, request: BaseRequest, now: datetime) -> Verified:
         """The key that signed the request. SignatureRejected: none did, or not in time. `now` is aware."""
@@ -85,6 +94,8 @@ class Verifier:
             raise SignatureRejected(key, signed_at - now, scheme=scheme)
         if abs(now - signed_at) > self.tolerance:
             raise SignatureRejected(Cause.OUTSIDE_THE_TOLERANCE, signed_at - now, scheme=scheme, kid=key.kid)
+        if self.warns_beyond is not None and abs(now - signed_at) > self.warns_beyond:
+            log.warning(_OLD_STAMP, int(abs(now - signed_at).total_seconds()), int(self.warns_beyond.total_seconds()))
         return Verified(key.kid, key.scheme, self._nonce(SCHEMES[key.scheme], request, signed_at))
 
     def _scheme_and_kid(self, sign: str) -> tuple[str | None, str | None]:

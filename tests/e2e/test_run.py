@@ -88,6 +88,11 @@ def test_each_printed_request_answers_code_1_and_a_repeat_gives_the_same_number(
     assert [post(server, words) for words in demo.requests] == first
 
 
+def test_a_line_says_that_the_service_is_ready(demo: Demo, server: Gunicorn) -> None:
+    assert post(server, demo.requests[0]).code == 1
+    assert f"ready: {server.url}\n" in server.log.read_text()
+
+
 def test_sigterm_lets_a_request_in_flight_finish_and_exits_with_0(demo: Demo, server: Gunicorn) -> None:
     assert post(server, demo.requests[1]).code == 1  # a worker is up
     words = demo.requests[0]

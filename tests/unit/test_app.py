@@ -90,6 +90,19 @@ def test_every_setting_of_the_ledger_reaches_the_handler(tmp_path: Path) -> None
     assert unit_of_work._engine.pool.size() == 3 + CONNECTIONS  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("settings", "warns_beyond"),
+    [
+        (Settings(), None),
+        (Settings(tolerance_seconds=3600), None),
+        (Settings(tolerance_seconds=86400), timedelta(seconds=300)),
+    ],
+)
+def test_a_tolerance_of_a_day_is_a_demos(settings: Settings, warns_beyond: timedelta | None, tmp_path: Path) -> None:
+    settings = replace(settings, database_url=f"sqlite:///{tmp_path}/refunds.db")
+    assert make_parts(CANCEL, settings, make_unit_of_work(settings)).verifier.warns_beyond == warns_beyond
+
+
 def test_four_first_requests_at_once_make_one_handler_and_one_engine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

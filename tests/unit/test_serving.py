@@ -18,6 +18,7 @@ from refund_api import serving
 from refund_api.serving import configuration, on_starting, post_worker_init, pre_request, settings_to_serve, when_ready
 from refund_api.serving.gunicorn_server import GunicornServer
 from refund_api.settings import Settings, SettingsError, served
+from refund_api.storage.gate import threads_for
 
 log = logging.getLogger("gunicorn.error")
 
@@ -94,12 +95,12 @@ def start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch
 
 def test_the_configuration_goes_by_the_settings(start: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     given = configuration()
-    assert (given["bind"], given["workers"], given["threads"]) == ("127.0.0.1:8000", os.cpu_count(), 4)
+    assert (given["bind"], given["workers"], given["threads"]) == ("127.0.0.1:8000", os.cpu_count(), threads_for(4))
     start.setenv("PORT", "8123")
     start.setenv("WEB_CONCURRENCY", "3")
     start.setenv("REFUND_API_THREADS", "2")
     given = configuration()
-    assert (given["bind"], given["workers"], given["threads"]) == ("0.0.0.0:8123", 3, 2)
+    assert (given["bind"], given["workers"], given["threads"]) == ("0.0.0.0:8123", 3, threads_for(2))
     caplog.set_level("INFO")
     on_starting(Server())
     assert caplog.messages == ["active keys: web"]
@@ -114,7 +115,7 @@ def test_a_database_url_that_no_worker_could_use_is_refused_before_anything_list
 def test_gunicorn_takes_every_name_of_the_configuration_and_options_go_before_it(start: pytest.MonkeyPatch) -> None:
     start.setenv("GUNICORN_CMD_ARGS", "--keep-alive 7 --workers 5")
     cfg = GunicornServer(["--workers", "6"]).cfg
-    assert (cfg.workers, cfg.keepalive, cfg.threads, cfg.address) == (6, 7, 4, [("127.0.0.1", 8000)])
+    assert (cfg.workers, cfg.keepalive, cfg.threads, cfg.address) == (6, 7, threads_for(4), [("127.0.0.1", 8000)])
     assert {name for name, value in configuration().items() if cfg.settings[name].get() != value} <= {
         "bind",  # a list of one
         "workers",
@@ -173,12 +174,17 @@ class Worker:
 
     age: int
     ppid: int = 4711
+    sockets: tuple[str, ...] = ("http://127.0.0.1:8000", "unix:/run/refund-api.sock")
+    log: logging.Logger = log
 
     class cfg:
         workers, threads = 3, 4
 
 
-def test_every_worker_shall_end_with_its_master_and_the_first_one_tells_sizes(start: pytest.MonkeyPatch) -> None:
+def test_every_worker_shall_end_with_its_master_and_the_first_one_tells_sizes_and_sockets(
+    start: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     masters: list[int] = []
     told: list[Any] = []
     start.setattr(serving, "end_with_master", masters.append)
@@ -187,3 +193,4 @@ def test_every_worker_shall_end_with_its_master_and_the_first_one_tells_sizes(st
         post_worker_init(Worker(age))
     assert masters == [4711] * 3
     assert told == [(3, 4, Settings.from_environ())]
+    assert caplog.messages == ["ready: http://127.0.0.1:8000, unix:/run/refund-api.sock"]

@@ -45,6 +45,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         trusted_proxies=0,
         workers=None,
         port=None,
+        cors_origins=(),
     )
 
 
@@ -60,6 +61,7 @@ def test_every_setting_is_read() -> None:
         "REFUND_API_LOG_LEVEL": "Debug",
         "REFUND_API_THREADS": "8",
         "REFUND_API_TRUSTED_PROXIES": "2",
+        "REFUND_API_CORS_ORIGINS": "https://Shop.example:443",
         "WEB_CONCURRENCY": "3",
         "PORT": "8123",
     }
@@ -74,6 +76,7 @@ def test_every_setting_is_read() -> None:
         threads=8,
         notice_days=45,
         trusted_proxies=2,
+        cors_origins=("https://shop.example",),
         workers=3,
         port=8123,
     )
@@ -117,6 +120,7 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
         ("LEGACY_NONCE", "on", "must be enforce or observe, not 'on'"),
         ("EXPLAIN", "true", "must be 0 or 1, not 'true'"),
         ("LOG_LEVEL", "chatty", "must be debug or info or warning or error, not 'chatty'"),
+        ("CORS_ORIGINS", "https://shop.example/", "has 'https://shop.example/', with something behind the host"),
         ("DATABASE_URL", "mysql://u@h/d", "must be sqlite:///path or postgresql://user@host/database"),
         ("DATABASE_URL", "refunds.db", "must be sqlite:///path or postgresql://user@host/database"),
     ],
@@ -262,6 +266,13 @@ def test_a_key_file_that_everybody_can_read_is_warned_about_at_the_start(
     assert caplog.messages == [
         f"REFUND_API_KEYS: everybody on this machine can read {path}; change that with: chmod o-rwx {path}"
     ]
+
+
+def test_every_origin_is_warned_about_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    Settings(keys=ring(), cors_origins=("https://shop.example",)).for_serving()
+    assert caplog.messages == []
+    Settings(keys=ring(), cors_origins=("*",)).for_serving()
+    assert caplog.messages == ["REFUND_API_CORS_ORIGINS is *: pages of every site may read the answers"]
 
 
 def test_the_keys_that_may_sign_now_are_told() -> None:

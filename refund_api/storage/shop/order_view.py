@@ -36,6 +36,8 @@ _REFUNDS = (
     .where(refund.c.order_number == _NUMBER)
     .order_by(refund.c.recorded_at, refund.c.refund_id)
 )
+# No index begins with the refund's number: its keys begin with the order (tables.py). A key is read for each refund.
+_ORDER_OF_REFUND = select(refund.c.order_number).where(refund.c.refund_id == bindparam("refund_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,16 @@ class OrderView:
     updated_at: datetime
     passengers: tuple[PassengerView, ...]
     refunds: tuple[RefundView, ...]
+
+
+def find_order_of_refund(engine: Engine, refund_id: str) -> str | None:
+    """The number of the order that the refund is of, or None. LedgerUnavailable."""
+
+    def look(connection: Connection) -> str | None:
+        order_number: str | None = connection.scalar(_ORDER_OF_REFUND, {"refund_id": refund_id})
+        return order_number
+
+    return run_reading(engine, look)
 
 
 def read_order(engine: Engine, order_number: str) -> OrderView | None:

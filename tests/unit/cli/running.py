@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from refund_api.cli import register
 from refund_api.domain import CHINA, Refund
+from refund_api.ports import utc_now
 from refund_api.settings import Settings
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.unit_of_work import SqlUnitOfWork
@@ -81,19 +82,29 @@ class Commands:
         yield engine
         engine.dispose()
 
-    def refund(self, *, order_number: str = ORDER, passenger_id: str = ALICE, reason: str = "plans changed") -> None:
+    def refund(
+        self,
+        *,
+        order_number: str = ORDER,
+        passenger_id: str = ALICE,
+        reason: str = "plans changed",
+        refund_id: str = "9b2f0d7e-58f3-4a0e-9d52-8a1b3a6a7a11",
+        source: str = "192.0.2.7",
+        recorded_at: datetime | None = None,
+    ) -> None:
         """A refund of one passenger, as the service would record it."""
         refund = Refund(
             order_number=order_number,
-            refund_id="9b2f0d7e-58f3-4a0e-9d52-8a1b3a6a7a11",
+            refund_id=refund_id,
             set_hash="0" * 64,
             items={passenger_id: 55350},
             currency="CNY",
             reason=reason,
             decided_at=NOW,
-            source="192.0.2.7",
+            source=source,
             kid="web",
             request_id="request-1",
         )
         with self.engine() as engine:
-            SqlUnitOfWork(engine).run(lambda ledger: ledger.record(refund, closes_order=False))
+            clock = utc_now if recorded_at is None else lambda: recorded_at
+            SqlUnitOfWork(engine, clock=clock).run(lambda ledger: ledger.record(refund, closes_order=False))

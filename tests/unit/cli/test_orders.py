@@ -39,7 +39,7 @@ def test_demo_orders_are_plausible() -> None:
     states = Counter(order["state"] for order in made)
     assert states.keys() == {"booked", "ticketed"}
     assert states["booked"] > 200
-    assert all(order["order_number"].startswith("CTT2026") and len(order["order_number"]) == 20 for order in made)
+    assert all(order["order_number"].startswith("DEMO2026") and len(order["order_number"]) == 21 for order in made)
     assert all(p["paid_minor"] > 0 for order in made for p in order["passengers"])
 
 
@@ -119,7 +119,15 @@ def test_show_tells_state_passengers_and_refunds(commands: Commands) -> None:
     assert f"{ALICE}     55350  refunded by 9b2f0d7e-58f3-4a0e-9d52-8a1b3a6a7a11\n" in output
     assert f"{BOB}     55350\n" in output
     assert "source 192.0.2.7, key web, request request-1\n" in output
-    assert "payout new, reason: plans changed\n" in output
+    assert "queued, not yet paid; reason: plans changed\n" in output
+
+
+def test_show_takes_the_number_of_a_refund_too(commands: Commands) -> None:
+    commands.succeed("orders", "import", "-", stdin=order_line() + order_line("CTT2"))
+    commands.refund()
+    by_order = commands.succeed("orders", "show", ORDER)
+    assert commands.succeed("orders", "show", "9b2f0d7e-58f3-4a0e-9d52-8a1b3a6a7a11") == by_order
+    assert commands.succeed("orders", "show", " 9B2F0D7E-58f3-4a0e-9d52-8a1b3a6a7a11 ") == by_order
 
 
 def test_show_gives_json(commands: Commands) -> None:
@@ -138,8 +146,8 @@ def test_show_lets_no_client_steer_the_terminal(commands: Commands) -> None:
     assert "reason: \\x1b[2J改签\\r\\n\n" in output
 
 
-def test_show_of_an_unknown_order_ends_with_status_1(commands: Commands) -> None:
-    assert commands.fail("orders", "show", "CTT404").startswith("Error: There is no order CTT404.")
+def test_show_of_an_unknown_number_ends_with_status_1(commands: Commands) -> None:
+    assert commands.fail("orders", "show", "CTT404").startswith("Error: There is no order and no refund CTT404.")
 
 
 def test_show_before_the_first_upgrade_says_what_to_do(tmp_path: Path) -> None:

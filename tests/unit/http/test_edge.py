@@ -36,9 +36,9 @@ def recorded(reading: Reading[Any], context: RequestContext) -> Outcome:
     return Outcome(ApiResult(1, "Cancelled", "7"), RECORDED)
 
 
-def app_with(handler: Handler, *sinks: Sink, explain: bool = False) -> Flask:
+def app_with(handler: Handler, *sinks: Sink, explain: bool = False, origins: tuple[str, ...] = ()) -> Flask:
     app = Flask(__name__, static_folder=None)
-    edge = Edge((Endpoint.of(CANCEL, lambda: handler),), sinks, lambda: NOW, lambda: explain)
+    edge = Edge((Endpoint.of(CANCEL, lambda: handler),), sinks, lambda: NOW, lambda: explain, lambda: origins)
     app.register_blueprint(make_blueprint(edge))
     return app
 

@@ -73,6 +73,19 @@ def test_a_nonce_outlives_its_signature_whenever_that_was_made(seconds: int) -> 
     assert nonce.expires_at == NOW + timedelta(seconds=seconds + 300 + 60)
 
 
+@pytest.mark.parametrize(("seconds", "warned"), [(0, False), (300, False), (301, True), (-301, True)])
+def test_a_demo_warns_of_a_time_stamp_that_others_would_reject(
+    seconds: int, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = signed(at=NOW - timedelta(seconds=seconds))
+    day = timedelta(days=1)
+    assert Verifier(RING, day, PATH).verify(request, NOW) == Verifier(RING, day, PATH, warns_beyond=TOLERANCE).verify(
+        request, NOW
+    )
+    text = "the time stamp is 301 s from now: taken, because this is a demo; a service with the tolerance of 300 s"
+    assert [message.startswith(text) for message in caplog.messages] == [True] * warned
+
+
 def test_hex_is_taken_in_either_case_and_makes_no_other_nonce() -> None:
     request = signed()
     assert request.sign is not None
