@@ -12,6 +12,7 @@ from refund_api.actions import ACTIONS, Action, Handler
 from refund_api.http.blueprint import make_blueprint
 from refund_api.http.edge import Edge, Endpoint
 from refund_api.once import Once
+from refund_api.ops.answer_lines import log_answer
 from refund_api.ops.log_and_count import LogAndCount
 from refund_api.parts import Parts
 from refund_api.ports import Clock, UnitOfWork, utc_now
@@ -43,7 +44,7 @@ def create_app(
     endpoints = tuple(
         Endpoint.of(action, Once(partial(_handler, action, handler, read_settings, unit_of_work))) for action in actions
     )
-    edge = Edge(endpoints, (log_and_count,), clock, partial(_explains, read_settings))
+    edge = Edge(endpoints, (log_answer, log_and_count), clock, partial(_explains, read_settings))
     app.register_blueprint(make_blueprint(edge))
     cli.register(app, read_settings)
     return app

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import app as app  # no worker has to import it again
+from refund_api.serving import post_worker_init as post_worker_init
 from refund_api.serving import pre_request as pre_request
 from refund_api.serving import when_ready as when_ready
 from refund_api.settings import Settings, SettingsError, read_serving_settings
@@ -50,17 +51,8 @@ limit_request_fields = 50
 limit_request_field_size = 8190
 forwarder_headers = ""  # by default a header of the client may set SCRIPT_NAME and PATH_INFO
 
-logconfig_dict = {
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s [%(process)d] %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
-    "root": {"level": settings.log_level, "handlers": ["stderr"]},
-    "loggers": {
-        "gunicorn.error": {"propagate": True},
-        "gunicorn.access": {"propagate": False},
-        "alembic": {"level": "WARNING"},  # it lists its plug-ins whenever a worker starts
-    },
-}
+logger_class = "refund_api.ops.gunicorn_log.GunicornLog"
+loglevel = settings.log_level
 
 
 def on_starting(server: Any) -> None:

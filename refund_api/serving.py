@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
+from .ops import logging_setup
+
 
 def pre_request(worker: Any, request: Any) -> None:
     """gunicorn's hook: whoever holds the body of a request (`wsgi.input`) can end the connection with its answer.
@@ -14,6 +16,11 @@ def pre_request(worker: Any, request: Any) -> None:
     """
     worker.log.debug("%s %s", request.method, request.path)  # what gunicorn's own hook does
     request.body.end_connection = request.force_close
+
+
+def post_worker_init(worker: Any) -> None:
+    """gunicorn's hook: from here on a reader of stderr that stalls keeps no answer waiting."""
+    logging_setup.start_thread()
 
 
 def when_ready(server: Any) -> None:

@@ -1,35 +1,19 @@
-"""The sink that writes log lines and counts, in this process, what happened."""
+"""The sink that counts, in this process, what happened."""
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from typing import Final, assert_never
 
 from xml_contracts.reading import Problem, Skipped
 
-from .. import words
-from ..events import (
-    ActionAnswered,
-    Broken,
-    Event,
-    InvalidRequest,
-    LedgerAway,
-    RefundRecorded,
-    RefundRepeated,
-    Refused,
-    RequestRefused,
-    SignatureRejected,
-)
-from ..rules import ShapeFault
-
-log = logging.getLogger(__name__)
+from ..events import Event, RefundRecorded, RefundRepeated, Refused, SignatureRejected
 
 OTHER: Final = "other"
 
 
 class LogAndCount:
-    """Logs what an operator must know, and counts it.
+    """Counts what metrics will show.
 
     The keys of `counted` are ("members_ignored", member, kind), ("signature_rejected", cause) and
     ("nonce_conflict", "observed").
@@ -39,33 +23,16 @@ class LogAndCount:
         self.counted = Counter[tuple[str, ...]]()
 
     def __call__(self, event: Event) -> None:
-        if event.skipped:
-            self._skipped(event.skipped)
-        match event.happening:
-            case RefundRecorded() | RefundRepeated() | Refused() as decided:
-                if decided.nonce_conflict:
-                    log.warning("nonce used for something else: observed, not enforced")
-                    self.counted["nonce_conflict", "observed"] += 1
-            case SignatureRejected(cause=cause):
-                log.warning("signature rejected: %s", cause)
-                self.counted["signature_rejected", cause] += 1
-            case InvalidRequest(problems):
-                _say_why_missing(problems, event.skipped)
-            case LedgerAway(reason):
-                log.error("ledger unavailable: %s", reason)
-            case Broken(error):
-                log.error("unhandled exception", exc_info=error)
-            case ActionAnswered() | RequestRefused():
-                pass
-            case other:
-                assert_never(other)
-
-    def _skipped(self, skipped: tuple[Problem, ...]) -> None:
-        """Unknown members count as `other`: clients choose their names, and the label of a metric has few values."""
-        log.warning("members ignored: %s", words.ignored_in_words(skipped))
-        for problem in skipped:
+        for problem in event.skipped:
             member, kind, times = _labels(problem)
             self.counted["members_ignored", member, kind] += times
+        match event.happening:
+            case (
+                RefundRecorded(nonce_conflict=True) | RefundRepeated(nonce_conflict=True) | Refused(nonce_conflict=True)
+            ):
+                self.counted["nonce_conflict", "observed"] += 1
+            case SignatureRejected(cause=cause):
+                self.counted["signature_rejected", cause] += 1
 
 
 def _labels(problem: Problem) -> tuple[str, str, int]:
@@ -84,12 +51,3 @@ def _labels(problem: Problem) -> tuple[str, str, int]:
             return problem.member or OTHER, "repeated", 1
         case other:
             assert_never(other)
-
-
-def _say_why_missing(problems: tuple[Problem, ...], skipped: tuple[Problem, ...]) -> None:
-    """Log why a member counts as missing although the client sent it; the legacy never told."""
-    reasons = {problem.member: problem for problem in skipped}
-    for problem in problems:
-        if problem.reason is ShapeFault.MISSING and problem.member in reasons:
-            reason = words.why_skipped(reasons[problem.member])
-            log.warning("%s is missing because it was skipped: %s", problem.member, reason)
