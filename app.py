@@ -13,8 +13,8 @@ from refund_api.http.blueprint import make_blueprint
 from refund_api.http.edge import Edge, Endpoint
 from refund_api.http.proxies import behind_proxies
 from refund_api.once import Once
+from refund_api.ops.answer_lines import log_answer
 from refund_api.ops.live_figures import LiveFigures
-from refund_api.ops.log_and_count import LogLines
 from refund_api.ops.metrics import Metrics
 from refund_api.ops.pages import Pages, make_pages
 from refund_api.ops.polled import Polled
@@ -58,7 +58,7 @@ def create_app(
     )
     edge = Edge(
         endpoints,
-        (LogLines(), metrics),
+        (log_answer, metrics),
         clock,
         partial(_explains, read_settings),
         partial(_origins, read_settings),

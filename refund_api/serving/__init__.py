@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from ..ops import logging_setup
+from ..ops.gunicorn_log import GunicornLog
 from ..settings import Settings, SettingsError
 from ..settings.served import are_read, read_serving_settings, serving_settings
 from ..storage.engines.urls import make_engine
@@ -49,7 +51,8 @@ def configuration() -> dict[str, Any]:
         "limit_request_field_size": 8190,
         "forwarder_headers": "",  # by default a header of the client may set SCRIPT_NAME and PATH_INFO
         "secure_scheme_headers": {},  # by default one of any local client may set the scheme; see http/proxies.py
-        "logconfig_dict": logging_configuration(settings),
+        "logger_class": GunicornLog,
+        "loglevel": settings.log_level,
         "on_starting": on_starting,
         "on_reload": on_reload,
         "when_ready": when_ready,
@@ -57,21 +60,6 @@ def configuration() -> dict[str, Any]:
         "pre_request": pre_request,
         "child_exit": child_exit,
         "on_exit": on_exit,
-    }
-
-
-def logging_configuration(settings: Settings) -> dict[str, Any]:
-    """Where log lines of the service and of gunicorn go, as logging.config.dictConfig takes it."""
-    return {
-        "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "%(asctime)s [%(process)d] %(levelname)s %(name)s: %(message)s"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
-        "root": {"level": settings.log_level, "handlers": ["stderr"]},
-        "loggers": {
-            "gunicorn.error": {"propagate": True},
-            "gunicorn.access": {"propagate": False},
-            "alembic": {"level": "WARNING"},  # it lists its plug-ins whenever a worker starts
-        },
     }
 
 
@@ -120,6 +108,7 @@ def when_ready(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """gunicorn's hook, in a worker that is about to serve. The first one logs how much is served, and where."""
     remember(worker)
+    logging_setup.start_thread()
     end_with_master(worker.ppid)
     if worker.age == 1:
         worker.log.info("ready: %s", ", ".join(str(socket) for socket in worker.sockets))

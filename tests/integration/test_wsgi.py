@@ -235,13 +235,17 @@ def test_a_result_that_cannot_be_written_is_a_500(media_type: str, caplog: pytes
     assert len(caplog.records) == 1
 
 
-def test_a_failing_handler_is_a_500_that_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_handler_is_a_500_that_tells_nothing_and_the_log_tells_where(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def failing(reading: Reading[Any], context: RequestContext) -> ApiResult:
         raise ZeroDivisionError("the secret")
 
     status, _, body = Client(failing).send()
     assert (status, body) == ("500 Internal Server Error", b'{"Message":"An error has occurred."}')
-    assert "the secret" in caplog.text
+    (record,) = caplog.records
+    assert (record.levelname, record.message) == ("ERROR", "broken")
+    assert record.exc_info is not None and record.exc_info[0] is ZeroDivisionError
 
 
 def test_a_failure_behind_the_view_is_answered_by_the_same_table(client: Client) -> None:
@@ -365,13 +369,10 @@ OUT_OF_ORDER = """<TicketRefundRequest xmlns="http://schemas.datacontract.org/20
 XML = ["Content-Type", "application/xml"]
 
 
-def test_skipped_members_are_logged_and_counted_and_the_answer_says_nothing(
-    recorder: Recorder, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_skipped_members_are_counted_and_the_answer_says_nothing(recorder: Recorder) -> None:
     client = Client(recorder)
     _, headers, _ = client.send(headers=[XML], body=OUT_OF_ORDER)
     assert recorder.seen[0].ignored == (Problem("order_number", Skipped.OUT_OF_ORDER, ("refund_reason",)),)
-    assert caplog.messages == ["members ignored: order_number: out of order: must come before refund_reason"]
     assert counted(client.app, "members_ignored") == {("order_number", "out of order"): 1}
     assert headers.keys() == {"Content-Type", "Content-Length", *ALWAYS}
 
@@ -399,10 +400,7 @@ def test_explain_names_skipped_members_in_a_header(recorder: Recorder) -> None:
         ),
     ],
 )
-def test_json_and_forms_tell_what_they_skipped_too(
-    recorder: Recorder, caplog: pytest.LogCaptureFixture, content_type: str, body: str, told: str
-) -> None:
+def test_json_and_forms_tell_what_they_skipped_too(recorder: Recorder, content_type: str, body: str, told: str) -> None:
     client = Client(recorder, Settings(explain=True))
     _, headers, _ = client.send(headers=[["Content-Type", content_type]], body=body)
     assert headers["X-Data-Contract-Ignored"] == told
-    assert caplog.messages == [f"members ignored: {told}"]

@@ -15,7 +15,7 @@ from gunicorn.errors import AppImportError
 
 from app import create_app
 from refund_api import serving
-from refund_api.serving import configuration, on_starting, post_worker_init, pre_request, settings_to_serve, when_ready
+from refund_api.serving import configuration, on_reload, post_worker_init, pre_request, settings_to_serve, when_ready
 from refund_api.serving.gunicorn_server import GunicornServer
 from refund_api.settings import Settings, SettingsError, served
 from refund_api.storage.gate import threads_for
@@ -102,7 +102,7 @@ def test_the_configuration_goes_by_the_settings(start: pytest.MonkeyPatch, caplo
     given = configuration()
     assert (given["bind"], given["workers"], given["threads"]) == ("0.0.0.0:8123", 3, threads_for(2))
     caplog.set_level("INFO")
-    on_starting(Server())
+    on_reload(Server())
     assert caplog.messages == ["active keys: web"]
 
 
