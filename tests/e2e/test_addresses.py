@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -70,7 +71,9 @@ def test_an_address_beyond_this_machine_is_warned_about_once_a_start(tmp_path: P
         wait_for(log, "Hang up")
         wait_for(log, "Worker exiting")
         (line,) = (line for line in log.read_text().splitlines() if WARNING in line)
-    assert f"WARNING gunicorn.error: listening on 0.0.0.0:{port}, " in line
+    told = json.loads(line)
+    assert (told["level"], told["logger"]) == ("warning", "gunicorn.error")
+    assert told["event"].startswith(f"listening on 0.0.0.0:{port}, ")
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1:0", "unix:{folder}/socket"])
