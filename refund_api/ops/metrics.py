@@ -41,7 +41,7 @@ _KindOfAnswer = tuple[str | None, int | None, int]
 _Count = Callable[[], None]
 _Observe = Callable[[float], None]
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # no series that tells when a worker made another series
+disable_created_metrics()  # type: ignore[no-untyped-call]  # else each series has another: when it was made
 
 
 class Metrics:
