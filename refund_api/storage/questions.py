@@ -14,7 +14,7 @@ from .transaction import run_reading
 
 # Two questions are on their way at a time. A short one finds within a second that a silent database is back. A long one
 # is for a database that is slow: to it every short question would look unanswered.
-_BUDGETS = (Budget(lock=0.4, statement=0.4, whole=0.5), Budget(lock=4, statement=4, whole=4))
+_BUDGETS = (Budget(lock=0.3, statement=0.4, whole=0.5), Budget(lock=3, statement=3.5, whole=4))
 
 _ONE_ROW = select(orders.c.order_number).limit(1)
 

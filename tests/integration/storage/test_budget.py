@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from refund_api.ports import Ledger
-from refund_api.storage import health, schema, transaction
+from refund_api.storage import health, questions, schema, transaction
 from refund_api.storage.budget import Budget
 from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.shop import importing
@@ -28,7 +28,9 @@ def test_a_request_waits_3_s_for_a_lock_5_for_a_statement_and_8_in_all() -> None
     assert Budget() == Budget(lock=3, statement=5, whole=8)
 
 
-@pytest.mark.parametrize("budget", [Budget(), importing._BUDGET, health._CHECKING, schema._UPGRADING])
+@pytest.mark.parametrize(
+    "budget", [Budget(), importing._BUDGET, health._CHECKING, schema._UPGRADING, *questions._BUDGETS]
+)
 def test_a_lock_is_given_up_before_the_statement_that_waits_for_it_and_that_before_the_whole(budget: Budget) -> None:
     assert 0 < budget.lock < budget.statement <= budget.whole
     assert schema._UPGRADING.statement >= 3600  # a migration may take an hour
