@@ -161,6 +161,7 @@ clean: ## remove what the other targets made, except instance/ (demo database an
 .venv/dev.stamp: dev.lock requirements.lock | .venv/venv.stamp
 	@echo "Installing what dev.lock names …"
 	$(call install,dev.lock)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null  # tests install a wheel
 	@$(COMPILE_ALL)
 	@touch .venv/run.stamp $@
 
