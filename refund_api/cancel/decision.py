@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..domain import Cancellation, Nonce, Refund, Refusal, judge
+from ..domain import Cancellation, Nonce, Refund, Refusal, cancelled_passengers, judge
 from ..ports import Ledger, UnitOfWork
 
 
@@ -104,15 +104,18 @@ def judge_and_record(ledger: Ledger, asked: Asked) -> Recorded | Repeated | Refu
     earlier = ledger.find_refund(order.order_number, cancellation.set_hash)
     if earlier is not None:
         return Repeated(earlier)
-    paid, refunded = ledger.paid(order.order_number), ledger.refunded(order.order_number)
-    refusal = judge(order, paid, refunded, cancellation, asked.now, asked.notice_days)
+    passengers = ledger.passengers(order.order_number)
+    cancelled = cancelled_passengers(passengers, ledger.refunded(order.order_number))
+    refusal = judge(order, passengers.keys(), cancelled, cancellation, asked.now, asked.notice_days)
     if refusal is not None:
         return Refused(refusal)
     refund = Refund(
         order_number=order.order_number,
         refund_id=str(uuid.uuid4()),
         set_hash=cancellation.set_hash,
-        items={passenger_id: paid[passenger_id] for passenger_id in sorted(cancellation.passenger_ids)},
+        items={
+            passenger_id: passengers[passenger_id].paid_minor for passenger_id in sorted(cancellation.passenger_ids)
+        },
         currency=order.currency,
         reason=cancellation.reason,
         decided_at=asked.now,
@@ -120,5 +123,5 @@ def judge_and_record(ledger: Ledger, asked: Asked) -> Recorded | Repeated | Refu
         kid=asked.kid,
         request_id=asked.request_id,
     )
-    ledger.record(refund, closes_order=paid.keys() == refunded | cancellation.passenger_ids)
+    ledger.record(refund, closes_order=passengers.keys() == cancelled | cancellation.passenger_ids)
     return Recorded(refund.refund_id)

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from ..domain import BOOKED, CHINA
 from ..storage.shop.importing import BadLine, ImportedOrders, ImportResult, import_orders, read_import
-from ..storage.shop.order_view import OrderView, RefundView, read_order
+from ..storage.shop.order_view import OrderView, PassengerView, RefundView, read_order
 from .demo import DEFAULT_COUNT, demo_orders
 from .session import TROUBLE, open_engine, plain, reason, utf8
 
@@ -123,12 +123,10 @@ def _order_json(view: OrderView) -> str:
 
 def _order_lines(view: OrderView) -> list[str]:
     order = view.order
-    passengers = [
-        f"  {p.passenger_id}  {p.paid_minor:>8}" + (f"  refunded by {p.refund_id}" if p.refund_id else "")
-        for p in view.passengers
-    ]
+    passengers = [f"  {p.passenger_id}  {p.paid_minor:>8}{_cancelled_by(p)}" for p in view.passengers]
     return [
         f"Order {order.order_number}: {order.state}, train date {order.train_date}",
+        *([f"The shop last spoke of it at {view.as_of:%Y-%m-%d %H:%M:%S} UTC."] if view.as_of else []),
         f"Amounts are in minor units of {order.currency}.",
         "",
         "Passengers",
@@ -137,6 +135,11 @@ def _order_lines(view: OrderView) -> list[str]:
         "Refunds",
         *([line for refund in view.refunds for line in _refund_lines(refund)] or ["  none"]),
     ]
+
+
+def _cancelled_by(passenger: PassengerView) -> str:
+    here = f"  refunded by {passenger.refund_id}" if passenger.refund_id else ""
+    return here + ("  cancelled elsewhere" if passenger.cancelled_elsewhere_at else "")
 
 
 def _refund_lines(refund: RefundView) -> list[str]:

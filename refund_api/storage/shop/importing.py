@@ -36,7 +36,9 @@ _LOCK_ORDERS = (
     .order_by(orders_table.c.order_number)  # two imports take their locks in the same order, so they cannot deadlock
     .with_for_update()
 )
-_PAID = select(passenger).where(passenger.c.order_number.in_(_NUMBERS))
+_PAID = select(passenger.c.order_number, passenger.c.passenger_id, passenger.c.paid_minor).where(
+    passenger.c.order_number.in_(_NUMBERS)
+)
 _REFUNDED = select(refund.c.order_number).where(refund.c.order_number.in_(_NUMBERS))
 _INSERT_ORDERS = insert(orders_table)
 _INSERT_PASSENGERS = insert(passenger)

@@ -235,7 +235,7 @@ def test_every_problem_is_named_at_once(unit_of_work: FakeUnitOfWork) -> None:
 
 def test_64_passengers_are_taken_and_an_equal_one_twice_counts_once(unit_of_work: FakeUnitOfWork) -> None:
     ids = [f"{n:08x}-0000-4000-8000-000000000000" for n in range(64)]
-    unit_of_work.ledger.passengers[ORDER] = dict.fromkeys(ids, 100)
+    unit_of_work.ledger.paid[ORDER] = dict.fromkeys(ids, 100)
     assert code(unit_of_work, signed(ids=",".join([*ids, ids[0].upper()]))) == 1
     assert len(unit_of_work.ledger.refunds[0].items) == 64
 
