@@ -44,6 +44,9 @@ class MemoryLedger:
     def find_refund(self, order_number: str, set_hash: str) -> str | None:
         return None
 
+    def newest_feed(self) -> None:
+        return None
+
     def passengers(self, order_number: str) -> Mapping[str, Passenger]:
         return {PASSENGER: Passenger(55350)}
 

@@ -38,6 +38,9 @@ class Ledger(Protocol):
     def find_refund(self, order_number: str, set_hash: str) -> str | None:
         """The id of the refund of exactly these passengers (Cancellation.set_hash); None when there is none."""
 
+    def newest_feed(self) -> datetime | None:
+        """Up to when (aware, UTC) the newest order feed knows the shop; None when none came to its end yet."""
+
     def passengers(self, order_number: str) -> Mapping[str, Passenger]:
         """Passenger id -> passenger, for every passenger of the order."""
 

@@ -38,7 +38,9 @@ class Settings:
     """Every setting.
 
     `keys` is the key ring as JSON text; `keys_file` is the file it was read from, if it was one. `threads` is how many
-    threads each worker process has, and how many connections to the database.
+    threads each worker process has, and how many connections to the database. `max_feed_age_seconds` is how old the
+    newest order feed may be when an order is judged; after `keep_reasons_days` `db purge` removes the reason of a
+    refund. None: there is no limit.
     """
 
     database_url: str = field(default="sqlite:///instance/refunds.db", repr=False)
@@ -50,6 +52,8 @@ class Settings:
     log_level: str = "INFO"
     threads: int = 4
     notice_days: int = NOTICE_DAYS
+    max_feed_age_seconds: int | None = None
+    keep_reasons_days: int | None = None
     keys_file: Path | None = None
 
     @classmethod
@@ -170,6 +174,8 @@ _READERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "LEGACY_NONCE": ("legacy_nonce_enforced", _one_of({"enforce": True, "observe": False})),
     "EXPLAIN": ("explain", _one_of({"0": False, "1": True})),
     "LOG_LEVEL": ("log_level", _one_of({word: word.upper() for word in ("debug", "info", "warning", "error")})),
+    "MAX_FEED_AGE_SECONDS": ("max_feed_age_seconds", _number(1, 365 * 24 * 60 * 60)),
+    "KEEP_REASONS_DAYS": ("keep_reasons_days", _number(1, 36_500)),
     "THREADS": ("threads", _number(1, 64)),
 }
 """Name without the prefix -> attribute, reader. A reader raises ValueError; the name is put before its text."""

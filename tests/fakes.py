@@ -26,6 +26,7 @@ class FakeLedger:
     refunds: list[Refund] = field(default_factory=list)
     nonces: dict[str, str] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
+    fed_as_of: datetime | None = None
 
     def claim_nonce(self, nonce: Nonce, order_number: str) -> bool:
         return self.nonces.setdefault(nonce.value, nonce.fingerprint) == nonce.fingerprint
@@ -38,6 +39,9 @@ class FakeLedger:
             if (refund.order_number, refund.set_hash) == (order_number, set_hash):
                 return refund.refund_id
         return None
+
+    def newest_feed(self) -> datetime | None:
+        return self.fed_as_of
 
     def passengers(self, order_number: str) -> Mapping[str, Passenger]:
         paid = self.paid[order_number]

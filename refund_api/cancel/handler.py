@@ -20,10 +20,10 @@ from ..context import RequestContext
 from ..domain import NOTICE_DAYS
 from ..events import Outcome
 from ..parts import Parts
-from ..ports import UnitOfWork
+from ..ports import LedgerUnavailable, UnitOfWork
 from ..rules import broken_rules, reading_problems
 from ..signing.verifier import Cause, SignatureRejected, Verified, Verifier
-from .decision import Asked, Decided, NonceTaken, Recorded, Refused, Repeated, decide
+from .decision import Asked, Decided, FeedTooOld, NonceTaken, Recorded, Refused, Repeated, decide
 from .shape import read_cancellation
 
 
@@ -37,8 +37,14 @@ class Code(IntEnum):
 
 def make_cancel_order(parts: Parts) -> CancelOrder:
     """The handler on the ledger of these parts."""
+    settings = parts.settings
+    seconds = settings.max_feed_age_seconds
     return CancelOrder(
-        parts.unit_of_work, parts.verifier, parts.settings.legacy_nonce_enforced, parts.settings.notice_days
+        parts.unit_of_work,
+        parts.verifier,
+        settings.legacy_nonce_enforced,
+        settings.notice_days,
+        None if seconds is None else timedelta(seconds=seconds),
     )
 
 
@@ -46,13 +52,15 @@ def make_cancel_order(parts: Parts) -> CancelOrder:
 class CancelOrder:
     """The handler. The train must leave more than `notice_days` after today.
 
-    `enforce_nonce` False lets a nonce pass that was used for another request, and tells of it.
+    `enforce_nonce` False lets a nonce pass that was used for another request, and tells of it. `max_feed_age` is how
+    old the newest order feed may be, None any age.
     """
 
     unit_of_work: UnitOfWork
     verifier: Verifier
     enforce_nonce: bool = True
     notice_days: int = NOTICE_DAYS
+    max_feed_age: timedelta | None = None
 
     def __call__(self, reading: Reading[TicketRefundRequest], context: RequestContext) -> Outcome:
         """Judge and, when nothing speaks against it, refund. LedgerUnavailable: nothing is promised."""
@@ -73,13 +81,17 @@ class CancelOrder:
             notice_days=self.notice_days,
             source=context.source,
             request_id=context.request_id,
+            max_feed_age=self.max_feed_age,
         )
         decided = decide(self.unit_of_work, asked, enforce_nonce=self.enforce_nonce)
         return _outcome(decided, request, verified, self.notice_days)
 
 
 def _outcome(decided: Decided, request: TicketRefundRequest, verified: Verified, notice_days: int) -> Outcome:
-    """Domain words into the answer and the event; a decision without a translation fails the type check."""
+    """Domain words into the answer and the event; a decision without a translation fails the type check.
+
+    LedgerUnavailable: nothing was decided, because the orders may be stale.
+    """
     facts: dict[str, Any] = {
         "order_number": request.order_number or "",
         "terminal": int(request.terminal),
@@ -95,6 +107,8 @@ def _outcome(decided: Decided, request: TicketRefundRequest, verified: Verified,
         case Refused(refusal):
             result = ApiResult(refusal.value, words.refused(refusal, notice_days=notice_days))
             return Outcome(result, events.Refused(code=refusal.value, **facts))
+        case FeedTooOld(as_of):
+            raise LedgerUnavailable(f"the newest order feed is of {as_of}: REFUND_API_MAX_FEED_AGE_SECONDS")
         case NonceTaken():
             return _rejected(request, Cause.NONCE_TAKEN, None)
         case other:

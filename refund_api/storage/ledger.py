@@ -6,12 +6,14 @@ The statements are built once, at import; a request only adds parameters.
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from datetime import datetime
 
 from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
 
 from ..domain import CANCELLED, Nonce, Order, Passenger, Refund
 from ..ports import Clock, utc_now
 from .engines.table import PerEngine
+from .shop.freshness import newest_feed
 from .tables import orders, passenger, refund, refund_item, refund_outbox, request_nonce
 
 _ORDER: BindParameter[str] = bindparam("order_number")
@@ -69,6 +71,9 @@ class SqlLedger:
         key = {"order_number": order_number, "set_hash": set_hash}
         refund_id: str | None = self._connection.scalar(_FIND_REFUND, key)
         return refund_id
+
+    def newest_feed(self) -> datetime | None:
+        return newest_feed(self._connection)
 
     def passengers(self, order_number: str) -> Mapping[str, Passenger]:
         rows = self._connection.execute(_PASSENGERS, {"order_number": order_number})

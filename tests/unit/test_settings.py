@@ -42,6 +42,8 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         log_level="INFO",
         threads=4,
         notice_days=30,
+        max_feed_age_seconds=None,
+        keep_reasons_days=None,
     )
 
 
@@ -51,6 +53,8 @@ def test_every_setting_is_read() -> None:
         "REFUND_API_KEYS": ring(),
         "REFUND_API_TOLERANCE_SECONDS": "86400",
         "REFUND_API_NOTICE_DAYS": "45",
+        "REFUND_API_MAX_FEED_AGE_SECONDS": "3600",
+        "REFUND_API_KEEP_REASONS_DAYS": "400",
         "REFUND_API_LEGACY_SIGN": "off",
         "REFUND_API_LEGACY_NONCE": "observe",
         "REFUND_API_EXPLAIN": "1",
@@ -58,7 +62,17 @@ def test_every_setting_is_read() -> None:
         "REFUND_API_THREADS": "8",
     }
     assert Settings.from_environ(environ) == Settings(
-        "postgresql://refund@db/refunds", ring(), 86400, False, False, True, "DEBUG", 8, notice_days=45
+        "postgresql://refund@db/refunds",
+        ring(),
+        86400,
+        False,
+        False,
+        True,
+        "DEBUG",
+        8,
+        notice_days=45,
+        max_feed_age_seconds=3600,
+        keep_reasons_days=400,
     )
 
 

@@ -11,7 +11,7 @@ from ..tables import feed
 from ..transaction import run_reading
 
 _NAME = "orders"
-NEWEST_FEED = select(feed.c.as_of).where(feed.c.name == _NAME)
+_NEWEST = select(feed.c.as_of).where(feed.c.name == _NAME)
 _INSERT = PerEngine(lambda kind: kind.insert_unless_exists(feed, "name"))
 _UPDATE = update(feed).where(feed.c.name == _NAME, feed.c.as_of < bindparam("newer")).values(as_of=bindparam("newer"))
 
@@ -22,7 +22,13 @@ def note_feed(as_of: datetime, connection: Connection) -> None:
     connection.execute(_UPDATE, {"newer": as_of})
 
 
+def newest_feed(connection: Connection) -> datetime | None:
+    """Up to when (aware, UTC) the newest feed knows the shop; None when no import has come to its end yet."""
+    as_of: datetime | None = connection.scalar(_NEWEST)
+    return as_of
+
+
 def feed_age(engine: Engine, now: datetime) -> timedelta | None:
     """How old the newest feed is at `now` (aware); None when no import has come to its end yet. LedgerUnavailable."""
-    as_of: datetime | None = run_reading(engine, lambda connection: connection.scalar(NEWEST_FEED))
+    as_of = run_reading(engine, newest_feed)
     return None if as_of is None else now - as_of

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, Table, func, insert, select, text, update
 
-from refund_api.cancel.decision import Asked, Refused, judge_and_record
+from refund_api.cancel.decision import Asked, FeedTooOld, Refused, judge_and_record
 from refund_api.domain import BOOKED, Cancellation, Nonce, Refund, Refusal
 from refund_api.ports import Ledger
 from refund_api.storage.budget import Budget
@@ -84,6 +84,7 @@ def a_refund(passengers: Iterable[str] = (ALICE,), order_number: str = ORDER) ->
 def cancel(ledger: Ledger, passengers: Iterable[str] = (ALICE,), order_number: str = ORDER) -> str | Refusal:
     """The refund's number, new or old, or why not: what the service decides in its transaction."""
     decision = judge_and_record(ledger, asked(passengers, order_number))
+    assert not isinstance(decision, FeedTooOld)
     return decision.refusal if isinstance(decision, Refused) else decision.refund_id
 
 

@@ -427,6 +427,7 @@ def test_the_age_of_the_newest_feed_is_that_of_the_newest_line_of_an_import_that
     assert feed_age(engine, LATER) == LATER - NOW, "an older feed does not make it older"
     imported(engine, line(as_of=hour_ago), line(order_number="2", as_of=LATER.isoformat()))
     assert feed_age(engine, LATER) == timedelta(0)
+    assert SqlUnitOfWork(engine).run(lambda ledger: ledger.newest_feed()) == LATER
 
 
 def test_an_import_that_broke_off_does_not_make_the_feed_fresh(engine: Engine) -> None:

@@ -263,3 +263,11 @@ def test_the_message_of_a_train_that_leaves_too_soon_is_made_from_the_rule(unit_
     assert strict(Reading(signed()), CONTEXT).result == ApiResult(2003, "Departs within 31 days", None)
     unit_of_work.ledger.orders[ORDER] = replace(unit_of_work.ledger.orders[ORDER], train_date=FAR_DAY - timedelta(20))
     assert lenient(Reading(signed()), CONTEXT).result.code == 1
+
+
+def test_a_feed_that_is_too_old_means_try_again_and_the_same_bytes_are_good_later(unit_of_work: FakeUnitOfWork) -> None:
+    careful = replace(handler(unit_of_work), max_feed_age=timedelta(minutes=10))
+    with pytest.raises(LedgerUnavailable, match="the newest order feed is of None"):
+        careful(Reading(signed()), CONTEXT)
+    unit_of_work.ledger.fed_as_of = CONTEXT.received_at
+    assert careful(Reading(signed()), CONTEXT).result.code == 1
