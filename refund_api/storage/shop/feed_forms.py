@@ -51,17 +51,23 @@ def _is_header(text: str) -> bool:
 
 
 class _JsonReader:
-    """Reads an order of JSON. A key that is there twice is a fault, and its last value counts as read."""
+    """Reads an order of JSON. A key that is there twice is a fault, and its last value counts as read.
+
+    Only a hook sees keys that are there twice, and it takes as long as all the rest. So it sees only lines that have
+    other quotes than the keys and texts of what was read.
+    """
 
     def __init__(self, latest: datetime) -> None:
         self._latest = latest
         self._faults: list[str] = []
-        self._decode = json.JSONDecoder(object_pairs_hook=self._object).decode
+        self._decode_with_hook = json.JSONDecoder(object_pairs_hook=self._object).decode
 
     def __call__(self, line: TextLine) -> ImportedOrder | BadLine:
         self._faults.clear()
         try:
-            members = self._decode(line.text)
+            members = json.loads(line.text)
+            if line.text.count('"') != _quotes(members):
+                members = self._decode_with_hook(line.text)
         except (ValueError, RecursionError):  # too deep is a RecursionError, an integer too long a plain ValueError
             return BadLine(line.number, ("not JSON",))
         return order_of(line.number, members, self._faults, self._latest)
@@ -73,6 +79,17 @@ class _JsonReader:
             twice = {name for name in names if names.count(name) > 1}
             self._faults.extend(f"the key {json.dumps(name)} is there twice" for name in sorted(twice))
         return members
+
+
+def _quotes(members: Any) -> int:
+    """The quotes of an order in JSON without escapes: two a key and two a text; -1 for what is no order."""
+    try:
+        passengers = members["passengers"]
+        keys = len(members) + sum(map(len, passengers))
+        texts = len(members) - 1 + len(passengers)  # every member of the order is one but its list; one a passenger
+    except (TypeError, KeyError):
+        return -1
+    return 2 * (keys + texts)
 
 
 class _CsvOrders:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ...domain import CANCELLED, Order
 
@@ -22,6 +22,7 @@ MAX_PASSENGERS_OF_ORDER: Final = 1000
 YEARS: Final = range(2000, 2100)
 """The years of a date or time that means what it says; databases know dates like 1900-01-01 and 9999-12-31 for none."""
 
+_MISSING: Any = object()
 _MOST_FAULTS = 10  # of one line that are told; a thousand passengers may all have the same
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(
@@ -33,8 +34,7 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ORDER_NUMBER = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}")  # no control character, no lone surrogate
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedOrder:
+class ImportedOrder(NamedTuple):
     """A line: its number from 1, the order, passenger id (lower case) -> minor units paid, who is cancelled elsewhere.
 
     `as_of` (aware) is when the shop knew this; None: when the import began.
@@ -55,8 +55,7 @@ class BadLine:
     faults: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class Member(NamedTuple):
     """`convert` gives the value, or None for one that does not fit; `otherwise` says what would."""
 
     convert: Callable[[object], Any]
@@ -105,20 +104,20 @@ def _amount(value: object) -> int | None:
 
 _A_DATE = f"not a date YYYY-MM-DD from {YEARS[0]} to {YEARS[-1]}"
 ORDER_MEMBERS: Final = {
-    "order_number": _Member(_order_number, "blank, or not 1 to 64 characters without control characters"),
-    "train_date": _Member(lambda value: _date_of(value) if isinstance(value, str) else None, _A_DATE),
-    "state": _Member(_text(_STATE), "not 1 to 16 of a-z and _"),
-    "currency": _Member(_text(_CURRENCY), "not three capital letters"),
-    "as_of": _Member(
+    "order_number": Member(_order_number, "blank, or not 1 to 64 characters without control characters"),
+    "train_date": Member(lambda value: _date_of(value) if isinstance(value, str) else None, _A_DATE),
+    "state": Member(_text(_STATE), "not 1 to 16 of a-z and _"),
+    "currency": Member(_text(_CURRENCY), "not three capital letters"),
+    "as_of": Member(
         lambda value: _time_of(value) if isinstance(value, str) else None,
         "not a time with its zone, as 2027-06-01T08:00:00Z",
         needed=False,
     ),
 }
 PASSENGER_MEMBERS: Final = {
-    "passenger_id": _Member(_guid, "not a GUID with hyphens"),
-    "paid_minor": _Member(_amount, f"not an integer from 0 to {MAX_MINOR}"),
-    "cancelled_elsewhere": _Member(
+    "passenger_id": Member(_guid, "not a GUID with hyphens"),
+    "paid_minor": Member(_amount, f"not an integer from 0 to {MAX_MINOR}"),
+    "cancelled_elsewhere": Member(
         lambda value: value if isinstance(value, bool) else None, "not true or false", needed=False
     ),
 }
@@ -126,14 +125,20 @@ PASSENGER_MEMBERS: Final = {
 
 def order_of(line: int, members: object, faults: list[str], latest: datetime) -> ImportedOrder | BadLine:
     """The order of a line; or its faults, with those that were found before. No `as_of` may be after `latest`."""
-    converted = convert_order(members, faults, latest, also=("passengers",))
     paid: dict[str, int] = {}
     elsewhere: set[str] = set()
-    if isinstance(members, dict) and "passengers" in members:
-        _read_passengers(members["passengers"], paid, elsewhere, faults)
-    if faults:
-        return bad_line(line, faults)
-    return imported_order(line, converted, paid, elsewhere)
+    passengers = members.pop("passengers", _MISSING) if isinstance(members, dict) else []
+    converted = convert_order(members, faults, latest)
+    if passengers is _MISSING:
+        faults.append("passengers is missing")
+    elif not isinstance(passengers, list):
+        faults.append("passengers: not a list")
+    elif len(passengers) > MAX_PASSENGERS_OF_ORDER:
+        faults.append(f"passengers: {len(passengers)}, more than {MAX_PASSENGERS_OF_ORDER}")
+    else:
+        for member in passengers:
+            add_passenger(member, paid, elsewhere, faults)
+    return bad_line(line, faults) if faults else imported_order(line, converted, paid, elsewhere)
 
 
 def imported_order(
@@ -151,9 +156,9 @@ def bad_line(line: int, faults: list[str]) -> BadLine:
     return BadLine(line, (*told[:_MOST_FAULTS], *([f"and {more} faults more"] if more > 0 else [])))
 
 
-def convert_order(members: object, faults: list[str], latest: datetime, also: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The members of an order, converted; what is wrong is added to the faults. `also` are keys it has beside them."""
-    converted = _convert("the line", members, ORDER_MEMBERS, faults, also)
+def convert_order(members: object, faults: list[str], latest: datetime) -> dict[str, Any]:
+    """The members of an order, converted, but not its passengers; what is wrong is added to the faults."""
+    converted = _convert("the line", members, ORDER_MEMBERS, faults)
     if converted.get("state") == CANCELLED:
         faults.append(
             f'state "{CANCELLED}": the word of the ledger; mark the passengers as cancelled_elsewhere instead'
@@ -176,35 +181,23 @@ def add_passenger(member: object, paid: dict[str, int], elsewhere: set[str], fau
             elsewhere.add(passenger_id)
 
 
-def _read_passengers(value: object, paid: dict[str, int], elsewhere: set[str], faults: list[str]) -> None:
-    if not isinstance(value, list):
-        faults.append("passengers: not a list")
-    elif len(value) > MAX_PASSENGERS_OF_ORDER:
-        faults.append(f"passengers: {len(value)}, more than {MAX_PASSENGERS_OF_ORDER}")
-    else:
-        for member in value:
-            add_passenger(member, paid, elsewhere, faults)
-
-
-def _convert(
-    what: str, members: object, table: Mapping[str, _Member], faults: list[str], also: tuple[str, ...] = ()
-) -> dict[str, Any]:
+def _convert(what: str, members: object, table: Mapping[str, Member], faults: list[str]) -> dict[str, Any]:
     converted: dict[str, Any] = {}
     if not isinstance(members, dict):
         faults.append(f"{what} is not an object")
         return converted
-    for name, member in table.items():
-        if name in members:
-            value = member.convert(members[name])
-            if value is None:
-                faults.append(f"{name} {_shown(members[name])}: {member.otherwise}")
+    for name, (convert, otherwise, is_needed) in table.items():
+        value = members.get(name, _MISSING)
+        if value is not _MISSING:
+            fitting = convert(value)
+            if fitting is None:
+                faults.append(f"{name} {_shown(value)}: {otherwise}")
             else:
-                converted[name] = value
-        elif member.needed:
+                converted[name] = fitting
+        elif is_needed:
             faults.append(f"{name} is missing")
-    faults.extend(f"{name} is missing" for name in also if name not in members)
     if len(members) > len(converted):
-        faults.extend(f"unknown key {_shown(name)}" for name in members if name not in table and name not in also)
+        faults.extend(f"unknown key {_shown(name)}" for name in members if name not in table)
     return converted
 
 

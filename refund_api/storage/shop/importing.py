@@ -29,7 +29,7 @@ from ..transaction import run_reading, run_writing
 from .feed_file import BadLines, ImportedOrders, read_import
 from .feed_order import BadLine, ImportedOrder
 from .freshness import note_feed
-from .merging import KnownOrder, merge, passengers_of, state_of
+from .merging import KnownOrder, merge, passengers_of, says_nothing_new, state_of
 from .report import ImportResult, Listed
 
 __all__ = [
@@ -55,7 +55,6 @@ _ORDERS = select(
     orders_table.c.state,
     orders_table.c.currency,
     orders_table.c.as_of,
-    orders_table.c.updated_at,
 )
 _PASSENGERS = select(
     passenger.c.order_number,
@@ -66,6 +65,7 @@ _PASSENGERS = select(
 _REFUNDED = select(refund_item.c.order_number, refund_item.c.passenger_id)
 _ORDER_COLUMNS = ("order_number", "train_date", "state", "updated_at", "as_of")
 _NEW_ORDER_COLUMNS = (*_ORDER_COLUMNS, "currency")
+_REPEATED_COLUMNS = ("order_number", "as_of")
 _MARK_COLUMNS = ("order_number", "passenger_id", "cancelled_elsewhere_at")
 _PASSENGER_COLUMNS = (*_MARK_COLUMNS, "paid_minor")
 
@@ -149,7 +149,7 @@ def _known_orders(connection: Connection, numbers: list[str], *, lock: bool) -> 
         refunded[order_number].add(passenger_id)
     return {
         row.order_number: KnownOrder(
-            Order(*row[:4]), row.as_of, row.updated_at, passengers[row.order_number], refunded[row.order_number]
+            Order(*row[:4]), row.as_of, passengers[row.order_number], refunded[row.order_number]
         )
         for row in orders
     }
@@ -164,6 +164,7 @@ class _Batch:
     result: ImportResult = field(default_factory=ImportResult)
     new_orders: list[tuple[Any, ...]] = field(default_factory=list)
     changed_orders: list[tuple[Any, ...]] = field(default_factory=list)
+    repeated_orders: list[tuple[Any, ...]] = field(default_factory=list)
     new_passengers: list[tuple[Any, ...]] = field(default_factory=list)
     marks: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -179,16 +180,25 @@ class _Batch:
     def change(self, line: ImportedOrder, known: KnownOrder) -> None:
         """An order that is known: write what the line changes in it."""
         as_of = line.as_of or self.began
-        merged = merge(known, line, as_of)
         number = known.order.order_number
+        if says_nothing_new(known, line, as_of):
+            self.result.unchanged += 1
+            self._repeat(number, known, as_of)
+            return
+        merged = merge(known, line, as_of)
         is_changed = bool(merged.order != known.order or merged.added or merged.marked)
-        if is_changed or merged.as_of != known.as_of:
-            updated_at = self.now if is_changed else known.updated_at
-            row = (number, merged.order.train_date, merged.order.state, updated_at, merged.as_of)
+        if is_changed:
+            row = (number, merged.order.train_date, merged.order.state, self.now, merged.as_of)
             self.changed_orders.append(row)
+        else:
+            self._repeat(number, known, merged.as_of)
         self._add_passengers(number, merged.added, as_of)
         self.marks += [(number, passenger_id, as_of) for passenger_id in merged.marked]
         self.result.count(line, merged, is_changed=is_changed)
+
+    def _repeat(self, number: str, known: KnownOrder, as_of: datetime | None) -> None:
+        if as_of != known.as_of:
+            self.repeated_orders.append((number, as_of))
 
     def _add_passengers(self, number: str, passengers: Mapping[str, Passenger], as_of: datetime) -> None:
         self.new_passengers += [
@@ -202,5 +212,6 @@ class _Batch:
         by_number = itemgetter(0)  # in this order here too, for the same reason
         kind.insert_rows(connection, orders_table, _NEW_ORDER_COLUMNS, sorted(self.new_orders, key=by_number))
         kind.update_rows(connection, orders_table, _ORDER_COLUMNS, self.changed_orders)
+        kind.update_rows(connection, orders_table, _REPEATED_COLUMNS, self.repeated_orders)
         kind.insert_rows(connection, passenger, _PASSENGER_COLUMNS, self.new_passengers)
         kind.update_rows(connection, passenger, _MARK_COLUMNS, self.marks)

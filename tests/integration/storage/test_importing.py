@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, insert, select, text
 
 from refund_api.domain import Order, Refund, Refusal
 from refund_api.ports import Ledger
@@ -219,6 +219,21 @@ def test_new_orders_are_created_and_importing_again_changes_nothing(engine: Engi
     assert view.order == Order(ORDER, date(2027, 6, 1), "booked", "CNY")
     assert view.updated_at == NOW
     assert {passenger.passenger_id: passenger.paid_minor for passenger in view.passengers} == {ALICE: 100, BOB: 100}
+
+
+def test_days_and_times_are_stored_as_everything_else_stores_them(engine: Engine) -> None:
+    imported(engine, line(passengers=BOTH))
+    imported(engine, line(order_number="other", passengers=[PASSENGER]))
+    imported(engine, line(order_number="other", passengers=[PASSENGER | ELSEWHERE]))
+    stored = {"train_date": date(2027, 6, 1), "state": "cancelled", "currency": "CNY", "updated_at": NOW, "as_of": NOW}
+    with engine.begin() as connection:
+        connection.execute(insert(orders), stored | {"order_number": "as ever"})
+        times = "SELECT CAST(train_date AS TEXT), CAST(updated_at AS TEXT), CAST(as_of AS TEXT) FROM orders"
+        assert len(set(connection.execute(text(times)))) == 1
+        marks = (
+            "SELECT CAST(cancelled_elsewhere_at AS TEXT) FROM passenger UNION SELECT CAST(as_of AS TEXT) FROM orders"
+        )
+        assert len(connection.execute(text(marks)).all()) == 1
 
 
 def test_an_upsert_changes_state_and_date_and_adds_passengers_but_takes_none_away(engine: Engine) -> None:
