@@ -25,7 +25,7 @@ CLOCKS_APART: Final = timedelta(minutes=5)
 MOST_LISTED: Final = 10_000
 """No more of the bad lines are kept; all are counted."""
 
-_IN_MEMORY = 8 << 20  # bytes, beyond which the good lines go to the disk
+_IN_MEMORY = 1 << 20  # bytes, beyond which the good lines go to the disk
 _BLOCK = 2000  # orders and passengers
 _LENGTH = 8  # bytes of the number in front of a block
 

@@ -40,6 +40,7 @@ def read_orders(lines: Lines, latest: datetime) -> Entries:
             yield line
         elif _is_header(line.text):
             yield from _CsvOrders(line, latest).read(lines)
+            return
         else:
             read_json = _JsonReader(latest)
             yield read_json(line)
