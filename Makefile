@@ -41,7 +41,7 @@ DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) -u P
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test settings-pages test-dotnet test-nginx test-browser check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha outage bench-codec bench-writers bench-audit check lint types imports coverage lock clean
+.PHONY: help run test settings-pages test-dotnet test-nginx test-browser check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha outage bench-codec bench-writers bench-audit bench-feed check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -105,6 +105,9 @@ bench-codec: .venv/bench.stamp ## the codecs against their floor and their peers
 
 bench-writers: .venv/run.stamp ## four writers on one SQLite file, with and without the file lock
 	$(BIN)/python -m benchmarks.sqlite_writers
+
+bench-feed: .venv/dev.stamp ## the order feed beside earlier code: OLD=DIR, a checkout of that
+	$(BIN)/python -m benchmarks.feed --old $(OLD) --engine $(ENGINE)
 
 bench-audit: .venv/dev.stamp ## the audit of a million orders, before and after VACUUM ANALYZE (ENGINE=postgres)
 	$(BIN)/python -m benchmarks.audit --engine $(ENGINE)

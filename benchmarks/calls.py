@@ -19,7 +19,7 @@ from app import create_app
 from benchmarks.measure import Goal, medians
 from benchmarks.samples import NOW, PASSENGER, REQUEST_FORM, REQUEST_JSON, REQUEST_XML, SECRET, TRAIN_DATE
 from refund_api.cancel.handler import CancelOrder
-from refund_api.domain import BOOKED, Nonce, Order, Refund
+from refund_api.domain import BOOKED, Nonce, Order, Passenger, Refund
 from refund_api.ports import Ledger
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.verifier import Verifier
@@ -44,8 +44,11 @@ class MemoryLedger:
     def find_refund(self, order_number: str, set_hash: str) -> str | None:
         return None
 
-    def paid(self, order_number: str) -> Mapping[str, int]:
-        return {PASSENGER: 55350}
+    def newest_feed(self) -> None:
+        return None
+
+    def passengers(self, order_number: str) -> Mapping[str, Passenger]:
+        return {PASSENGER: Passenger(55350)}
 
     def refunded(self, order_number: str) -> Set[str]:
         return frozenset()

@@ -38,6 +38,19 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Passenger:
+    """A passenger of an order: minor units paid, and whether another channel than this service cancelled them."""
+
+    paid_minor: int
+    cancelled_elsewhere: bool = False
+
+
+def cancelled_passengers(passengers: Mapping[str, Passenger], refunded: Set[str]) -> Set[str]:
+    """The ids of an order that are cancelled: refunded here, or through another channel."""
+    return refunded | {passenger_id for passenger_id, known in passengers.items() if known.cancelled_elsewhere}
+
+
+@dataclass(frozen=True, slots=True)
 class Cancellation:
     """What is asked for: passengers of one order, ids canonical (lower-case GUIDs), at least one."""
 
@@ -90,21 +103,20 @@ class Nonce:
 
 def judge(
     order: Order,
-    paid: Mapping[str, int],
-    refunded: Set[str],
+    passenger_ids: Set[str],
+    cancelled: Set[str],
     cancellation: Cancellation,
     now: datetime,
     notice_days: int,
 ) -> Refusal | None:
     """Why these passengers cannot be cancelled now; None when they can.
 
-    `paid` is passenger id -> minor units for every passenger of the order, `refunded` has the ids that were refunded
-    before. Where several reasons hold, the contract says which one is told, so the order of the questions matters.
+    `passenger_ids` has every passenger of the order, `cancelled` those that were cancelled before, here or elsewhere.
+    Where several reasons hold, the contract says which one is told, so the order of the questions matters.
     """
-    passenger_ids = cancellation.passenger_ids
-    if not passenger_ids <= paid.keys():
+    if not cancellation.passenger_ids <= passenger_ids:
         return Refusal.PASSENGER_NOT_IN_ORDER
-    if passenger_ids & refunded:
+    if cancellation.passenger_ids & cancelled:
         return Refusal.ALREADY_CANCELLED
     if order.state != BOOKED:
         return Refusal.ORDER_NOT_CANCELLABLE

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Set
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from .domain import Nonce, Order, Refund
+from .domain import Nonce, Order, Passenger, Refund
 
 T = TypeVar("T")
 
@@ -38,11 +38,14 @@ class Ledger(Protocol):
     def find_refund(self, order_number: str, set_hash: str) -> str | None:
         """The id of the refund of exactly these passengers (Cancellation.set_hash); None when there is none."""
 
-    def paid(self, order_number: str) -> Mapping[str, int]:
-        """Passenger id -> minor units paid, for every passenger of the order."""
+    def newest_feed(self) -> datetime | None:
+        """Up to when (aware, UTC) the newest order feed knows the shop; None when none came to its end yet."""
+
+    def passengers(self, order_number: str) -> Mapping[str, Passenger]:
+        """Passenger id -> passenger, for every passenger of the order."""
 
     def refunded(self, order_number: str) -> Set[str]:
-        """Ids of the passengers already refunded."""
+        """Ids of the passengers already refunded here."""
 
     def record(self, refund: Refund, *, closes_order: bool) -> None:
         """Write refund, items and outbox row; with `closes_order` the order becomes cancelled."""

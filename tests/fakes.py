@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
-from refund_api.domain import BOOKED, CANCELLED, Nonce, Order, Refund
+from refund_api.domain import BOOKED, CANCELLED, Nonce, Order, Passenger, Refund
 from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.signing.legacy import sign_legacy
 from tests.world import ALICE, BOB, FAR_DAY, NOW, ORDER, SECRET
@@ -22,9 +22,11 @@ class FakeLedger:
     """The Ledger port on dictionaries."""
 
     orders: dict[str, Order] = field(default_factory=dict)
-    passengers: dict[str, dict[str, int]] = field(default_factory=dict)
+    paid: dict[str, dict[str, int]] = field(default_factory=dict)
     refunds: list[Refund] = field(default_factory=list)
     nonces: dict[str, str] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)
+    fed_as_of: datetime | None = None
 
     def claim_nonce(self, nonce: Nonce, order_number: str) -> bool:
         return self.nonces.setdefault(nonce.value, nonce.fingerprint) == nonce.fingerprint
@@ -38,8 +40,12 @@ class FakeLedger:
                 return refund.refund_id
         return None
 
-    def paid(self, order_number: str) -> Mapping[str, int]:
-        return self.passengers[order_number]
+    def newest_feed(self) -> datetime | None:
+        return self.fed_as_of
+
+    def passengers(self, order_number: str) -> Mapping[str, Passenger]:
+        paid = self.paid[order_number]
+        return {passenger_id: Passenger(paid[passenger_id], passenger_id in self.elsewhere) for passenger_id in paid}
 
     def refunded(self, order_number: str) -> Set[str]:
         return {p for refund in self.refunds if refund.order_number == order_number for p in refund.items}

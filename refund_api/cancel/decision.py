@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from ..domain import Cancellation, Nonce, Refund, Refusal, judge
+from ..domain import Cancellation, Nonce, Refund, Refusal, cancelled_passengers, judge
 from ..ports import Ledger, UnitOfWork
 
 
@@ -36,11 +36,21 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedTooOld:
+    """The shop may know by now what the ledger does not, so nothing was decided, and the nonce alone was recorded.
+
+    `as_of` (aware, UTC) is up to when the newest feed knows the shop; None: there was no feed.
+    """
+
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class NonceTaken:
     """The nonce was used before for another request; everything was rolled back."""
 
 
-Decision = Recorded | Repeated | Refused | NonceTaken
+Decision = Recorded | Repeated | Refused | FeedTooOld | NonceTaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ class Asked:
     """A cancellation whose signature holds, with what the ledger keeps of the request.
 
     `now` (aware, UTC) is the one time that every rule is judged by. The train must leave more than `notice_days` later.
-    `nonce` is None for a signature that needs none.
+    `nonce` is None for a signature that needs none. `max_feed_age` None: the orders may be of any age.
     """
 
     cancellation: Cancellation
@@ -58,6 +68,7 @@ class Asked:
     notice_days: int
     source: str
     request_id: str
+    max_feed_age: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +106,30 @@ def decide(unit_of_work: UnitOfWork, asked: Asked, *, enforce_nonce: bool = True
         return Decided(NonceTaken(), True, attempts)
 
 
-def judge_and_record(ledger: Ledger, asked: Asked) -> Recorded | Repeated | Refused:
+def judge_and_record(ledger: Ledger, asked: Asked) -> Recorded | Repeated | Refused | FeedTooOld:
     """The part of the transaction behind the nonce: lock the order, look for the same refund, judge, record."""
     cancellation = asked.cancellation
     order = ledger.lock_order(cancellation.order_number)
+    earlier = None if order is None else ledger.find_refund(order.order_number, cancellation.set_hash)
+    if earlier is not None:
+        return Repeated(earlier)  # whatever the shop says by now
+    too_old = _feed_too_old(ledger, asked)
+    if too_old is not None:
+        return too_old
     if order is None:
         return Refused(Refusal.ORDER_NOT_FOUND)
-    earlier = ledger.find_refund(order.order_number, cancellation.set_hash)
-    if earlier is not None:
-        return Repeated(earlier)
-    paid, refunded = ledger.paid(order.order_number), ledger.refunded(order.order_number)
-    refusal = judge(order, paid, refunded, cancellation, asked.now, asked.notice_days)
+    passengers = ledger.passengers(order.order_number)
+    cancelled = cancelled_passengers(passengers, ledger.refunded(order.order_number))
+    refusal = judge(order, passengers.keys(), cancelled, cancellation, asked.now, asked.notice_days)
     if refusal is not None:
         return Refused(refusal)
     refund = Refund(
         order_number=order.order_number,
         refund_id=str(uuid.uuid4()),
         set_hash=cancellation.set_hash,
-        items={passenger_id: paid[passenger_id] for passenger_id in sorted(cancellation.passenger_ids)},
+        items={
+            passenger_id: passengers[passenger_id].paid_minor for passenger_id in sorted(cancellation.passenger_ids)
+        },
         currency=order.currency,
         reason=cancellation.reason,
         decided_at=asked.now,
@@ -120,5 +137,12 @@ def judge_and_record(ledger: Ledger, asked: Asked) -> Recorded | Repeated | Refu
         kid=asked.kid,
         request_id=asked.request_id,
     )
-    ledger.record(refund, closes_order=paid.keys() == refunded | cancellation.passenger_ids)
+    ledger.record(refund, closes_order=passengers.keys() == cancelled | cancellation.passenger_ids)
     return Recorded(refund.refund_id)
+
+
+def _feed_too_old(ledger: Ledger, asked: Asked) -> FeedTooOld | None:
+    if asked.max_feed_age is None:
+        return None
+    as_of = ledger.newest_feed()
+    return FeedTooOld(as_of) if as_of is None or asked.now - as_of > asked.max_feed_age else None

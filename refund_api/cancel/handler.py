@@ -8,6 +8,7 @@ So it does when the ledger can promise nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import IntEnum
 from typing import Any, assert_never
 
@@ -22,7 +23,7 @@ from ..parts import Parts
 from ..ports import LedgerUnavailable, UnitOfWork
 from ..rules import broken_rules, reading_problems
 from ..signing.verifier import Cause, SignatureRejected, Verified, Verifier
-from .decision import Asked, Decided, NonceTaken, Recorded, Refused, Repeated, decide
+from .decision import Asked, Decided, FeedTooOld, NonceTaken, Recorded, Refused, Repeated, decide
 from .shape import read_cancellation
 
 
@@ -36,8 +37,14 @@ class Code(IntEnum):
 
 def make_cancel_order(parts: Parts) -> CancelOrder:
     """The handler on the ledger of these parts."""
+    settings = parts.settings
+    seconds = settings.max_feed_age_seconds
     return CancelOrder(
-        parts.unit_of_work, parts.verifier, parts.settings.legacy_nonce_enforced, parts.settings.notice_days
+        parts.unit_of_work,
+        parts.verifier,
+        settings.legacy_nonce_enforced,
+        settings.notice_days,
+        None if seconds is None else timedelta(seconds=seconds),
     )
 
 
@@ -45,13 +52,15 @@ def make_cancel_order(parts: Parts) -> CancelOrder:
 class CancelOrder:
     """The handler. The train must leave more than `notice_days` after today.
 
-    `enforce_nonce` False lets a nonce pass that was used for another request, and tells of it.
+    `enforce_nonce` False lets a nonce pass that was used for another request, and tells of it. `max_feed_age` is how
+    old the newest order feed may be, None any age.
     """
 
     unit_of_work: UnitOfWork
     verifier: Verifier
     enforce_nonce: bool = True
     notice_days: int = NOTICE_DAYS
+    max_feed_age: timedelta | None = None
 
     def __call__(self, reading: Reading[TicketRefundRequest], context: RequestContext) -> Outcome:
         """Judge and, when nothing speaks against it, refund."""
@@ -72,6 +81,7 @@ class CancelOrder:
             notice_days=self.notice_days,
             source=context.source,
             request_id=context.request_id,
+            max_feed_age=self.max_feed_age,
         )
         facts: dict[str, Any] = {
             "order_number": asked.cancellation.order_number,
@@ -83,15 +93,15 @@ class CancelOrder:
         try:
             decided = decide(self.unit_of_work, asked, enforce_nonce=self.enforce_nonce)
         except LedgerUnavailable as error:
-            return Outcome(ApiResult(TRY_AGAIN, words.TRY_AGAIN), events.LedgerAway(str(error), **facts))
+            return _try_again(str(error), facts)
         return _outcome(decided, request, verified, facts, self.notice_days)
 
 
 def _outcome(
-    decided: Decided, request: TicketRefundRequest, verified: Verified, facts: dict[str, Any], notice_days: int
+    decided: Decided, request: TicketRefundRequest, verified: Verified, known: dict[str, Any], notice_days: int
 ) -> Outcome:
     """Domain words into the answer and the event; a decision without a translation fails the type check."""
-    facts |= {"attempts": decided.attempts, "nonce_conflict": decided.nonce_conflict}
+    facts = known | {"attempts": decided.attempts, "nonce_conflict": decided.nonce_conflict}
     match decided.decision:
         case Recorded(refund_id):
             return Outcome(_cancelled(refund_id), events.RefundRecorded(refund_id=refund_id, **facts))
@@ -100,12 +110,19 @@ def _outcome(
         case Refused(refusal):
             result = ApiResult(refusal.value, words.refused(refusal, notice_days=notice_days))
             return Outcome(result, events.Refused(code=refusal.value, **facts))
+        case FeedTooOld(as_of):
+            reason = f"the newest order feed is of {as_of or 'no known time'}: REFUND_API_MAX_FEED_AGE_SECONDS"
+            return _try_again(reason, known)
         case NonceTaken():
             return _rejected(
                 request, SignatureRejected(Cause.NONCE_TAKEN, None, scheme=verified.scheme, kid=verified.kid)
             )
         case other:
             assert_never(other)
+
+
+def _try_again(reason: str, known: dict[str, Any]) -> Outcome:
+    return Outcome(ApiResult(TRY_AGAIN, words.TRY_AGAIN), events.LedgerAway(reason, **known))
 
 
 def _cancelled(refund_id: str) -> ApiResult:

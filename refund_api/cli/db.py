@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 from flask.cli import AppGroup
 
 from ..storage import health, schema
 from ..storage.engines.urls import kind_for
-from ..storage.purging import purge_nonces
+from ..storage.purging import purge_nonces, purge_reasons
 from .session import open_engine, settings, unusable_url
 
 db_commands = AppGroup("db", help="Create, check and tidy the database.")
@@ -76,10 +76,13 @@ def check(context: click.Context, as_json: bool) -> None:
 
 @db_commands.command()
 def purge() -> None:
-    """Delete the nonces that have expired.
+    """Delete what need not be kept.
 
-    In batches, beside a running service; for a timer.
+    Nonces that have expired and, with REFUND_API_KEEP_REASONS_DAYS, reasons of older refunds; never an amount, a number
+    or an item. In batches, beside a running service; for a timer.
     """
+    now, days = datetime.now(UTC), settings().keep_reasons_days
     with open_engine() as engine:
-        purged = purge_nonces(engine, datetime.now(UTC))
-    click.echo(f"{purged} expired nonces deleted.")
+        click.echo(f"{purge_nonces(engine, now)} expired nonces deleted.")
+        if days is not None:
+            click.echo(f"{purge_reasons(engine, now - timedelta(days=days))} reasons of refunds removed.")

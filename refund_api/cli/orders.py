@@ -13,22 +13,22 @@ from flask.cli import AppGroup
 from sqlalchemy import Engine
 
 from ..domain import BOOKED, CHINA
-from ..storage.shop.importing import BadLine, ImportedOrders, ImportResult, import_orders, read_import
-from ..storage.shop.order_view import OrderView, RefundView, find_order_of_refund, read_order
+from ..storage.shop.importing import ImportedOrder, ImportedOrders, ImportResult, import_orders, read_import
+from ..storage.shop.order_view import OrderView, PassengerView, RefundView, find_order_of_refund, read_order
 from .demo import DEFAULT_COUNT, demo_orders
 from .demo_ledger import into_option, refuse_other_ledger
+from .import_report import import_json, import_text
 from .refunds import payout_in_words
 from .session import TROUBLE, open_engine, plain, reason, utf8
-
-SHOWN_LINES = 20
 
 orders_commands = AppGroup("orders", help="Bring orders in, look at one.")
 
 
-def import_demo_orders(engine: Engine, seed: int, count: int) -> tuple[ImportedOrders, ImportResult]:
-    """Import today's demo orders: the orders, and what became of each. An order with a refund stays as it is."""
+def import_demo_orders(engine: Engine, seed: int, count: int) -> tuple[list[ImportedOrder], ImportResult]:
+    """Import today's demo orders: the orders, and what became of them. What was refunded stays refunded."""
     today = datetime.now(CHINA).date()
-    demo, _ = read_import([json.dumps(order) for order in demo_orders(seed, count, today)])
+    with read_import([json.dumps(order) for order in demo_orders(seed, count, today)])[0] as checked:
+        demo = list(checked)
     return demo, import_orders(engine, demo, lambda done: None)
 
 
@@ -45,66 +45,51 @@ def demo(seed: int, count: int, confirmed_name: str | None) -> None:
     with open_engine() as engine:
         refuse_other_ledger(engine, confirmed_name)
         imported, result = import_demo_orders(engine, seed, count)
-    kept = result.unchanged + len(result.conflicts)
-    click.echo(f"{result.created} demo orders made, {kept} were there before.")
+    click.echo(f"{result.created} demo orders made, {len(imported) - result.created} were there before.")
     example = max(imported, key=lambda line: (line.order.state == BOOKED, line.order.train_date))
     click.echo(f"One of them: {example.order.order_number}, departs on {example.order.train_date}")
 
 
 @orders_commands.command("import")
 @click.argument("file", type=click.File("rb"))
+@click.option("--check", "only_check", is_flag=True, help="Say what would become of every line, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def import_file(context: click.Context, file: BinaryIO, as_json: bool) -> None:
+def import_file(context: click.Context, file: BinaryIO, only_check: bool, as_json: bool) -> None:
     """Import orders from a file.
 
-    FILE has JSON Lines; - is standard input. Nothing is written unless every line is good.
-    Exit status 1 on bad lines and on conflicts.
+    FILE has JSON Lines or CSV, plain or as gzip; - is standard input. Nothing is written unless every line is good.
+    Exit status 1 on bad lines, on conflicts, and for passengers refunded both here and elsewhere.
     """
+    if _on_terminal():
+        click.echo("Checking every line …", err=True)
     orders, bad_lines = read_import(file)
-    if not orders and not bad_lines:
-        raise click.ClickException("There is no order in the file; was it written to its end?")
-    result = ImportResult()
-    if not bad_lines:
-        with open_engine() as engine:
-            result = _import_with_progress(engine, orders)
-    click.echo(_import_json(result, bad_lines) if as_json else _import_text(result, bad_lines))
-    context.exit(1 if bad_lines or result.conflicts else 0)
+    with orders:
+        if not orders and not bad_lines.count:
+            raise click.ClickException("There is no order in the file; was it written to its end?")
+        result = ImportResult()
+        if not bad_lines.count:
+            with open_engine() as engine:
+                result = _import_with_progress(engine, orders, only_check)
+    report = import_json if as_json else import_text
+    click.echo(report(result, bad_lines, only_check=only_check))
+    context.exit(1 if bad_lines.count or result.needs_attention else 0)
 
 
-def _import_with_progress(engine: Engine, orders: ImportedOrders) -> ImportResult:
-    with click.progressbar(length=len(orders), label="Importing", file=sys.stderr, hidden=not _on_terminal()) as bar:
+def _import_with_progress(engine: Engine, orders: ImportedOrders, only_check: bool) -> ImportResult:
+    label = "Comparing" if only_check else "Importing"
+    with click.progressbar(length=len(orders), label=label, file=sys.stderr, hidden=not _on_terminal()) as bar:
         try:
-            return import_orders(engine, orders, lambda done: bar.update(done - bar.pos))
-        except (*TROUBLE, ValueError) as error:  # ValueError: the file was changed after it was checked
+            return import_orders(engine, orders, lambda done: bar.update(done - bar.pos), only_check=only_check)
+        except TROUBLE as error:
             raise click.ClickException(
-                f"{bar.pos} of {len(orders)} orders are imported, then: {reason(error)}\n"
-                "When that is mended, import the file again: it goes on from there."
+                f"{bar.pos} of {len(orders)} orders are {'compared' if only_check else 'imported'}, "
+                f"then: {reason(error)}\nWhen that is mended, import the file again: it goes on from there."
             ) from None
 
 
 def _on_terminal() -> bool:
     return sys.stderr.isatty()
-
-
-def _import_json(result: ImportResult, bad_lines: list[BadLine]) -> str:
-    return json.dumps(asdict(result) | {"bad_lines": [asdict(bad_line) for bad_line in bad_lines]})
-
-
-def _import_text(result: ImportResult, bad_lines: list[BadLine]) -> str:
-    if bad_lines:
-        lines = [f"line {bad_line.line}: {bad_line.reason}" for bad_line in bad_lines]
-        return "\n".join(
-            [*_first(lines), f"Nothing was imported. Bad lines: {len(bad_lines)}; correct them and import again."]
-        )
-    lines = [f"line {c.line}: {c.order_number} left as it is: {c.reason}" for c in result.conflicts]
-    counts = f"{result.created} new, {result.updated} changed, {result.unchanged} unchanged, {len(lines)} conflicts"
-    return "\n".join([*_first(lines), counts])
-
-
-def _first(lines: list[str]) -> list[str]:
-    more = len(lines) - SHOWN_LINES
-    return [*lines[:SHOWN_LINES], *([f"… and {more} more; --json lists all"] if more > 0 else [])]
 
 
 @orders_commands.command()
@@ -134,12 +119,10 @@ def _order_json(view: OrderView) -> str:
 
 def _order_lines(view: OrderView) -> list[str]:
     order = view.order
-    passengers = [
-        f"  {p.passenger_id}  {p.paid_minor:>8}" + (f"  refunded by {p.refund_id}" if p.refund_id else "")
-        for p in view.passengers
-    ]
+    passengers = [f"  {p.passenger_id}  {p.paid_minor:>8}{_cancelled_by(p)}" for p in view.passengers]
     return [
         f"Order {order.order_number}: {order.state}, train date {order.train_date}",
+        *([f"The shop last spoke of it at {view.as_of:%Y-%m-%d %H:%M:%S} UTC."] if view.as_of else []),
         f"Amounts are in minor units of {order.currency}.",
         "",
         "Passengers",
@@ -148,6 +131,11 @@ def _order_lines(view: OrderView) -> list[str]:
         "Refunds",
         *([line for refund in view.refunds for line in _refund_lines(refund)] or ["  none"]),
     ]
+
+
+def _cancelled_by(passenger: PassengerView) -> str:
+    here = f"  refunded by {passenger.refund_id}" if passenger.refund_id else ""
+    return here + ("  cancelled elsewhere" if passenger.cancelled_elsewhere_at else "")
 
 
 def _refund_lines(refund: RefundView) -> list[str]:

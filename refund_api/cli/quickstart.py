@@ -20,7 +20,7 @@ from xml_contracts.refund import Terminal
 
 from ..domain import BOOKED, CHINA
 from ..storage import schema
-from ..storage.shop.importing import ImportedOrders
+from ..storage.shop.importing import ImportedOrder
 from ..storage.shop.order_view import read_order
 from .curl import FORMATS, curl
 from .db import make_database_directory
@@ -99,7 +99,7 @@ def demo_keys(path: Path) -> str:
         raise click.ClickException(f"The key ring {path} cannot be read: {error}") from None
 
 
-def _cancellable(engine: Engine, demo_orders: ImportedOrders) -> Iterator[tuple[str, list[str]]]:
+def _cancellable(engine: Engine, demo_orders: list[ImportedOrder]) -> Iterator[tuple[str, list[str]]]:
     """(order number, passenger ids) of the orders that have no refund yet and may be cancelled."""
     first_day = datetime.now(CHINA).date() + timedelta(days=settings().notice_days) + MARGIN
     for imported in demo_orders:

@@ -79,6 +79,18 @@ class Settings:
     notice_days: int = setting(
         NOTICE_DAYS, number(1, 365), "An order must depart more than this many days after today, in China."
     )
+    max_feed_age_seconds: int | None = setting(
+        None,
+        number(1, 365 * 24 * 60 * 60),
+        "With a newest order feed older than this, a cancellation is 3001.",
+        default_words="no limit",
+    )
+    keep_reasons_days: int | None = setting(
+        None,
+        number(1, 36_500),
+        "`db purge` removes the reason of a refund after so many days.",
+        default_words="for ever",
+    )
     trusted_proxies: int = setting(
         0, number(0, 9), "How many proxies stand in front. That many hops of `X-Forwarded-*` are believed."
     )

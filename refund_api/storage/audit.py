@@ -1,4 +1,4 @@
-"""The audit: seven counts of violations, which are all zero while the ledger is right.
+"""The audit: eight counts of violations, which are all zero while the ledger is right.
 
 Some rules repeat what keys and constraints of the tables promise. That is on purpose: a restored backup or a merged
 shard may have lost them.
@@ -93,12 +93,24 @@ RULES = (
         "an order cancelled while a passenger is not, or not cancelled while all of them are, or gone",
         """
         SELECT p.order_number FROM (
-            SELECT p.order_number, count(*) AS booked, count(i.passenger_id) AS refunded
+            SELECT p.order_number, count(*) AS booked,
+                count(CASE WHEN i.passenger_id IS NOT NULL OR p.cancelled_elsewhere_at IS NOT NULL THEN 1 END)
+                    AS cancelled
             FROM passenger AS p LEFT JOIN refund_item AS i
             ON i.order_number = p.order_number AND i.passenger_id = p.passenger_id
             GROUP BY p.order_number) AS p
         LEFT JOIN orders AS o ON o.order_number = p.order_number
-        WHERE ((o.state = 'cancelled') = (p.refunded = p.booked)) IS NOT TRUE
+        WHERE ((o.state = 'cancelled') = (p.cancelled = p.booked)) IS NOT TRUE
+        """,
+    ),
+    Rule(
+        "A8",
+        "a passenger refunded here whom another channel cancelled too",
+        """
+        SELECT p.order_number, p.passenger_id FROM passenger AS p
+        WHERE p.cancelled_elsewhere_at IS NOT NULL AND EXISTS (
+            SELECT 1 FROM refund_item AS i
+            WHERE i.order_number = p.order_number AND i.passenger_id = p.passenger_id)
         """,
     ),
 )

@@ -12,7 +12,7 @@ from . import schema
 from .budget import Budget
 from .engines.base import WAYS_OUT
 from .engines.table import kind_of
-from .tables import metadata, orders, passenger, refund, refund_item, refund_outbox, request_nonce
+from .tables import feed, metadata, orders, passenger, refund, refund_item, refund_outbox, request_nonce
 from .transaction import run_reading
 
 _CHECKING = Budget(lock=1, statement=2, whole=2)
@@ -20,6 +20,7 @@ _CHECKING = Budget(lock=1, statement=2, whole=2)
 _PRIVILEGES: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (orders, ("SELECT", "UPDATE")),
     (passenger, ("SELECT",)),
+    (feed, ("SELECT",)),
     (refund, ("SELECT", "INSERT")),
     (refund_item, ("SELECT", "INSERT")),
     (refund_outbox, ("INSERT",)),

@@ -6,13 +6,15 @@ The statements are built once, at import; a request only adds parameters.
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from datetime import datetime
 
 from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
 
-from ..domain import CANCELLED, Nonce, Order, Refund
+from ..domain import CANCELLED, Nonce, Order, Passenger, Refund
 from ..ports import Clock, utc_now
 from .engines.table import PerEngine
 from .order_waits import OrderWaits
+from .shop.freshness import newest_feed
 from .tables import orders, passenger, refund, refund_item, refund_outbox, request_nonce
 
 _ORDER: BindParameter[str] = bindparam("order_number")
@@ -27,7 +29,9 @@ _LOCK_ORDER = (
 _FIND_REFUND = select(refund.c.refund_id).where(
     refund.c.order_number == _ORDER, refund.c.set_hash == bindparam("set_hash")
 )
-_PAID = select(passenger.c.passenger_id, passenger.c.paid_minor).where(passenger.c.order_number == _ORDER)
+_PASSENGERS = select(
+    passenger.c.passenger_id, passenger.c.paid_minor, passenger.c.cancelled_elsewhere_at.is_not(None)
+).where(passenger.c.order_number == _ORDER)
 _REFUNDED = select(refund_item.c.passenger_id).where(refund_item.c.order_number == _ORDER)
 _INSERT_REFUND = insert(refund)
 _INSERT_ITEM = insert(refund_item)
@@ -76,9 +80,12 @@ class SqlLedger:
         refund_id: str | None = self._connection.scalar(_FIND_REFUND, key)
         return refund_id
 
-    def paid(self, order_number: str) -> Mapping[str, int]:
-        rows = self._connection.execute(_PAID, {"order_number": order_number})
-        return {row.passenger_id: row.paid_minor for row in rows}
+    def newest_feed(self) -> datetime | None:
+        return newest_feed(self._connection)
+
+    def passengers(self, order_number: str) -> Mapping[str, Passenger]:
+        rows = self._connection.execute(_PASSENGERS, {"order_number": order_number})
+        return {passenger_id: Passenger(paid, bool(elsewhere)) for passenger_id, paid, elsewhere in rows}
 
     def refunded(self, order_number: str) -> Set[str]:
         return frozenset(self._connection.scalars(_REFUNDED, {"order_number": order_number}))

@@ -1,7 +1,7 @@
 """The tables of the ledger.
 
-Every key starts with `order_number`, so that all rows of an order are on one shard. Only the key of `request_nonce`
-does not: the table must catch a nonce that was used for another order.
+Every key starts with `order_number`, so that all rows of an order are on one shard, but two: `request_nonce` must catch
+a nonce that was used for another order, and `feed` has one row, which says how fresh the orders of the shop are.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ orders = Table(
     Column("state", String(16), nullable=False),
     Column("currency", CHAR(3), nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("as_of", UtcTime),  # when the shop last spoke of the order; code before revision 0002 does not write it
     PrimaryKeyConstraint("order_number"),
 )
 
@@ -87,6 +88,7 @@ passenger = Table(
     Column("order_number", exact(64), nullable=False),
     Column("passenger_id", exact(36), nullable=False),
     Column("paid_minor", BigInteger, nullable=False),
+    Column("cancelled_elsewhere_at", UtcTime),  # when the shop said first that another channel cancelled them
     PrimaryKeyConstraint("order_number", "passenger_id"),
     ForeignKeyConstraint(["order_number"], ["orders.order_number"]),
     CheckConstraint("paid_minor >= 0", name="paid_minor"),
@@ -139,6 +141,14 @@ refund_outbox = Table(
     CheckConstraint("state IN ('new', 'sent', 'failed')", name="state"),
     CheckConstraint("attempts >= 0", name="attempts"),
     Index(None, "state", "next_try_at"),  # the relay looks for what is due
+)
+
+feed = Table(
+    "feed",
+    metadata,
+    Column("name", exact(16), nullable=False),
+    Column("as_of", UtcTime, nullable=False),  # up to when the newest import that came to its end knows the shop
+    PrimaryKeyConstraint("name"),
 )
 
 request_nonce = Table(

@@ -15,7 +15,7 @@ from app import create_app, make_parts, make_unit_of_work
 from refund_api.actions import CANCEL, Handler
 from refund_api.context import RequestContext
 from refund_api.ops import stderr_handler
-from refund_api.settings import serving_settings
+from refund_api.settings.served import serving_settings
 from xml_contracts.reading import Reading
 from xml_contracts.refund import ApiResult, TicketRefundRequest
 

@@ -74,6 +74,7 @@ def test_every_setting_of_the_ledger_reaches_the_handler(tmp_path: Path) -> None
             "REFUND_API_TOLERANCE_SECONDS": "77",
             "REFUND_API_THREADS": "3",
             "REFUND_API_NOTICE_DAYS": "45",
+            "REFUND_API_MAX_FEED_AGE_SECONDS": "600",
         }
     )
     parts = make_parts(CANCEL, settings, unit_of_work := make_unit_of_work(settings))
@@ -84,6 +85,7 @@ def test_every_setting_of_the_ledger_reaches_the_handler(tmp_path: Path) -> None
         False,
         45,
     )
+    assert handler.max_feed_age == timedelta(minutes=10)
     assert handler.verifier.tolerance == timedelta(seconds=77)
     assert handler.unit_of_work is unit_of_work
     assert unit_of_work._budget == Budget()

@@ -8,16 +8,16 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from refund_api.domain import Cancellation, Order, Refusal, judge
+from refund_api.domain import Cancellation, Order, Passenger, Refusal, cancelled_passengers, judge
 from tests.world import ALICE, BOB, NOW, STRANGER
 
-PAID = {ALICE: 55350, BOB: 27650}
+IDS = {ALICE, BOB}
 ORDER = Order("CTT1", date(2026, 12, 25), "booked", "CNY")
 BOTH = Cancellation("CTT1", frozenset({ALICE, BOB}), None)
 
 
 def test_a_booked_order_far_ahead_may_be_cancelled() -> None:
-    assert judge(ORDER, PAID, set(), BOTH, NOW, 30) is None
+    assert judge(ORDER, IDS, set(), BOTH, NOW, 30) is None
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,11 @@ def test_a_booked_order_far_ahead_may_be_cancelled() -> None:
     ],
 )
 def test_the_30_days_are_counted_in_dates_of_china(now: datetime, refusal: Refusal | None) -> None:
-    assert judge(ORDER, PAID, set(), BOTH, now, 30) is refusal
+    assert judge(ORDER, IDS, set(), BOTH, now, 30) is refusal
 
 
 @pytest.mark.parametrize(
-    ("wanted", "refunded", "state", "train_date", "refusal"),
+    ("wanted", "cancelled", "state", "train_date", "refusal"),
     [
         ({ALICE, STRANGER}, {ALICE}, "ticketed", NOW.date(), Refusal.PASSENGER_NOT_IN_ORDER),
         ({ALICE, BOB}, {ALICE}, "ticketed", NOW.date(), Refusal.ALREADY_CANCELLED),
@@ -44,10 +44,15 @@ def test_the_30_days_are_counted_in_dates_of_china(now: datetime, refusal: Refus
     ],
 )
 def test_the_questions_are_asked_in_the_order_of_the_contract(
-    wanted: set[str], refunded: set[str], state: str, train_date: date, refusal: Refusal
+    wanted: set[str], cancelled: set[str], state: str, train_date: date, refusal: Refusal
 ) -> None:
     order = replace(ORDER, state=state, train_date=train_date)
-    assert judge(order, PAID, refunded, Cancellation("CTT1", frozenset(wanted), None), NOW, 30) is refusal
+    assert judge(order, IDS, cancelled, Cancellation("CTT1", frozenset(wanted), None), NOW, 30) is refusal
+
+
+def test_a_passenger_is_cancelled_who_was_refunded_here_or_cancelled_elsewhere() -> None:
+    passengers = {ALICE: Passenger(1), BOB: Passenger(1, cancelled_elsewhere=True), STRANGER: Passenger(1)}
+    assert cancelled_passengers(passengers, {ALICE}) == {ALICE, BOB}
 
 
 def test_the_set_hash_depends_on_the_set_alone() -> None:
@@ -60,7 +65,7 @@ def test_the_set_hash_is_the_same_in_every_process() -> None:
 
 
 def test_a_leap_day_and_the_last_year_of_the_calendar_do_not_break_the_rule() -> None:
-    assert judge(replace(ORDER, train_date=date(9999, 12, 31)), PAID, set(), BOTH, NOW, 30) is None
+    assert judge(replace(ORDER, train_date=date(9999, 12, 31)), IDS, set(), BOTH, NOW, 30) is None
     on_leap_day = datetime(2028, 2, 29, 12, tzinfo=UTC)
     order = replace(ORDER, train_date=on_leap_day.date() + timedelta(days=31))
-    assert judge(order, PAID, set(), BOTH, on_leap_day, 30) is None
+    assert judge(order, IDS, set(), BOTH, on_leap_day, 30) is None

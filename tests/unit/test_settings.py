@@ -46,6 +46,8 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         workers=None,
         port=None,
         cors_origins=(),
+        max_feed_age_seconds=None,
+        keep_reasons_days=None,
     )
 
 
@@ -55,6 +57,8 @@ def test_every_setting_is_read() -> None:
         "REFUND_API_KEYS": ring(),
         "REFUND_API_TOLERANCE_SECONDS": "86400",
         "REFUND_API_NOTICE_DAYS": "45",
+        "REFUND_API_MAX_FEED_AGE_SECONDS": "3600",
+        "REFUND_API_KEEP_REASONS_DAYS": "400",
         "REFUND_API_LEGACY_SIGN": "off",
         "REFUND_API_LEGACY_NONCE": "observe",
         "REFUND_API_EXPLAIN": "1",
@@ -75,6 +79,8 @@ def test_every_setting_is_read() -> None:
         log_level="DEBUG",
         threads=8,
         notice_days=45,
+        max_feed_age_seconds=3600,
+        keep_reasons_days=400,
         trusted_proxies=2,
         cors_origins=("https://shop.example",),
         workers=3,

@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, Insert, Table
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Insert, Table
 from sqlalchemy.exc import DBAPIError
 
 from ..budget import Budget, Verdict
 
 WAYS_OUT = "restore it; only where there never was a ledger, make one with `refund-api db upgrade`"
 """What an operator can do when the ledger is missing."""
+
+
+Rows = Sequence[tuple[Any, ...]]
+"""Rows of a table, as the values of some of its columns."""
 
 
 class EngineKind(Protocol):
@@ -52,6 +56,15 @@ class EngineKind(Protocol):
 
     def insert_unless_exists(self, table: Table, key: str) -> Insert:
         """An INSERT of one row that does nothing, and counts 0 rows, when the column `key` has the value already."""
+
+    def is_among(self, column: Column[str], texts: Sequence[str]) -> ColumnElement[bool]:
+        """The condition that the column has one of the texts, in a form that is fast for thousands of them."""
+
+    def insert_rows(self, connection: Connection, table: Table, columns: Sequence[str], rows: Rows) -> None:
+        """Insert the rows, in their order; each has the values of the columns. DBAPIError."""
+
+    def update_rows(self, connection: Connection, table: Table, columns: Sequence[str], rows: Rows) -> None:
+        """Write the columns into the rows that have their keys, which are among the columns. DBAPIError."""
 
     def problems(self, connection: Connection) -> list[str]:
         """What keeps anyone from writing to this database, a sentence each."""

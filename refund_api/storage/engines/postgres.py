@@ -29,6 +29,9 @@ from sqlalchemy.exc import DBAPIError
 
 from ..budget import DEFAULT_BUDGET, Budget, Verdict
 from .postgres_connection import BoundedConnection, connecting_until
+from .postgres_rows import insert_rows as insert_rows
+from .postgres_rows import is_among as is_among
+from .postgres_rows import update_rows as update_rows
 from .postgres_url import hosts, parse
 
 NO_LEDGER = "the database has no ledger where the search_path of this user finds it"

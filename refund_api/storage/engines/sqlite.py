@@ -23,6 +23,9 @@ from ..budget import Budget, Verdict
 from .base import WAYS_OUT
 from .file_lock import lock_of
 from .sqlite_file import file_identity, follow_file, real_path
+from .sqlite_rows import insert_rows as insert_rows
+from .sqlite_rows import is_among as is_among
+from .sqlite_rows import update_rows as update_rows
 from .sqlite_snapshot import snapshot_of
 
 NO_LEDGER = "the database has no ledger"

@@ -1,6 +1,10 @@
 """Writes orders of the shop, a batch in each transaction, with the same row locks as a cancellation.
 
-A line that would change an amount paid, or anything of an order that has a refund, is a conflict and is left out.
+A batch locks the orders that exist, reads what is known of them, lets `merging` judge each line, and writes the
+differences with one statement a table. It is bounded by orders and passengers, so that a cancellation that waits for
+one of its orders, or on SQLite for the file, does not wait long. An order that comes twice ends its batch: the next one
+finds what the first line has written. Each batch is whole or not there at all, so an import may be stopped at any point
+and run again.
 """
 
 from __future__ import annotations
@@ -10,170 +14,204 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Engine, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, Select, select
 
-from ...domain import Order
+from ...domain import Order, Passenger
 from ...ports import Clock, utc_now
 from ..budget import Budget
+from ..engines.table import kind_of
 from ..tables import orders as orders_table
-from ..tables import passenger, refund
-from ..transaction import run_writing
-from .import_file import MAX_PASSENGERS_OF_ORDER, BadLine, ImportedOrder, ImportedOrders, read_import
+from ..tables import passenger, refund_item
+from ..transaction import run_reading, run_writing
+from .feed_file import BadLines, ImportedOrders, read_import
+from .feed_order import BadLine, ImportedOrder
+from .freshness import note_feed
+from .merging import KnownOrder, merge, passengers_of, says_nothing_new, state_of
+from .report import ImportResult, Listed
 
-__all__ = ["BadLine", "Conflict", "ImportResult", "ImportedOrder", "ImportedOrders", "import_orders", "read_import"]
+__all__ = [
+    "BadLine",
+    "BadLines",
+    "ImportResult",
+    "ImportedOrder",
+    "ImportedOrders",
+    "Listed",
+    "import_orders",
+    "read_import",
+]
 
-BATCH = 1000
+MOST_ORDERS = 1000
+"""Of a batch."""
+MOST_PASSENGERS = 2000
+"""Of a batch that has more than one order."""
 _BUDGET = Budget(lock=10, statement=20, whole=30)
 
-_NUMBERS: BindParameter[Any] = bindparam("numbers", expanding=True)
-_LOCK_ORDERS = (
-    select(orders_table.c.order_number, orders_table.c.train_date, orders_table.c.state, orders_table.c.currency)
-    .where(orders_table.c.order_number.in_(_NUMBERS))
-    .order_by(orders_table.c.order_number)  # two imports take their locks in the same order, so they cannot deadlock
-    .with_for_update()
+_ORDERS = select(
+    orders_table.c.order_number,
+    orders_table.c.train_date,
+    orders_table.c.state,
+    orders_table.c.currency,
+    orders_table.c.as_of,
 )
-_PAID = select(passenger).where(passenger.c.order_number.in_(_NUMBERS))
-_REFUNDED = select(refund.c.order_number).where(refund.c.order_number.in_(_NUMBERS))
-_INSERT_ORDERS = insert(orders_table)
-_INSERT_PASSENGERS = insert(passenger)
-_UPDATE_ORDERS = (
-    update(orders_table)
-    .where(orders_table.c.order_number == bindparam("number"))
-    .values(train_date=bindparam("train_date"), state=bindparam("state"), updated_at=bindparam("updated_at"))
+_PASSENGERS = select(
+    passenger.c.order_number,
+    passenger.c.passenger_id,
+    passenger.c.paid_minor,
+    passenger.c.cancelled_elsewhere_at.is_not(None),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """A line (from 1) that was left out, and why."""
-
-    line: int
-    order_number: str
-    reason: str
-
-
-@dataclass(slots=True)
-class ImportResult:
-    """How many orders were created, updated or unchanged; `conflicts` are the lines that were left out."""
-
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    conflicts: list[Conflict] = field(default_factory=list)
-
-    def add(self, other: ImportResult) -> None:
-        """Add the counts and conflicts of another batch."""
-        self.created += other.created
-        self.updated += other.updated
-        self.unchanged += other.unchanged
-        self.conflicts += other.conflicts
+_REFUNDED = select(refund_item.c.order_number, refund_item.c.passenger_id)
+_ORDER_COLUMNS = ("order_number", "train_date", "state", "updated_at", "as_of")
+_NEW_ORDER_COLUMNS = (*_ORDER_COLUMNS, "currency")
+_REPEATED_COLUMNS = ("order_number", "as_of")
+_MARK_COLUMNS = ("order_number", "passenger_id", "cancelled_elsewhere_at")
+_PASSENGER_COLUMNS = (*_MARK_COLUMNS, "paid_minor")
 
 
 def import_orders(
-    engine: Engine, orders: Iterable[ImportedOrder], progress: Callable[[int], None], *, clock: Clock = utc_now
+    engine: Engine,
+    orders: Iterable[ImportedOrder],
+    progress: Callable[[int], None],
+    *,
+    clock: Clock = utc_now,
+    only_check: bool = False,
 ) -> ImportResult:
-    """Write the orders; `progress` is told after every commit how many are done. No order number may come twice.
+    """Write the orders; `progress` is told after every batch how many are done. With `only_check` nothing is written.
 
     LedgerUnavailable: the batches before this one are committed. Importing the same orders again is safe and goes on.
     """
+    began = clock()
+    newest: datetime | None = None
     result = ImportResult()
     done = 0
     for batch in _batches(orders):
-        result.add(run_writing(engine, partial(_write_batch, batch, clock()), _BUDGET))
+        work = partial(_do_batch, batch, began, clock(), only_check)
+        result.add(run_reading(engine, work, _BUDGET) if only_check else run_writing(engine, work, _BUDGET))
+        newest = max([line.as_of or began for line in batch] + ([newest] if newest else []))
         done += len(batch)
         progress(done)
+    if newest is not None and not only_check:
+        run_writing(engine, partial(note_feed, newest))
     return result
 
 
 def _batches(orders: Iterable[ImportedOrder]) -> Iterator[list[ImportedOrder]]:
-    rest = iter(orders)
-    while batch := list(islice(rest, BATCH)):
+    batch: list[ImportedOrder] = []
+    numbers: set[str] = set()
+    passengers = 0
+    for line in orders:
+        passengers += len(line.paid)
+        is_full = len(batch) == MOST_ORDERS or passengers > MOST_PASSENGERS
+        if batch and (is_full or line.order.order_number in numbers):
+            yield batch
+            batch, numbers, passengers = [], set(), len(line.paid)
+        batch.append(line)
+        numbers.add(line.order.order_number)
+    if batch:
         yield batch
 
 
-def _write_batch(batch: Sequence[ImportedOrder], now: datetime, connection: Connection) -> ImportResult:
-    return _Batch(connection, now).write(batch)
+def _do_batch(
+    batch: Sequence[ImportedOrder], began: datetime, now: datetime, only_check: bool, connection: Connection
+) -> ImportResult:
+    work = _Batch(began, now)
+    known = _known_orders(connection, [line.order.order_number for line in batch], lock=not only_check)
+    for line in batch:
+        order = known.get(line.order.order_number)
+        if order is None:
+            work.create(line)
+        else:
+            work.change(line, order)
+    if not only_check:
+        work.write(connection)
+    return work.result
 
 
+def _known_orders(connection: Connection, numbers: list[str], *, lock: bool) -> dict[str, KnownOrder]:
+    kind = kind_of(connection)
+
+    def rows(query: Select[Any], table: Any) -> Any:
+        return connection.execute(query.where(kind.is_among(table.c.order_number, numbers)))
+
+    # Two imports take their locks in the same order, so they cannot deadlock.
+    query = _ORDERS.order_by(orders_table.c.order_number)
+    orders = rows(query.with_for_update() if lock else query, orders_table).all()
+    if not orders:
+        return {}
+    # Under READ COMMITTED, passengers may show up whose order another import just made. Then the insert fails.
+    passengers: defaultdict[str, dict[str, Passenger]] = defaultdict(dict)
+    for order_number, passenger_id, paid_minor, is_marked in rows(_PASSENGERS, passenger):
+        passengers[order_number][passenger_id] = Passenger(paid_minor, bool(is_marked))
+    refunded: defaultdict[str, set[str]] = defaultdict(set)
+    for order_number, passenger_id in rows(_REFUNDED, refund_item):
+        refunded[order_number].add(passenger_id)
+    return {
+        row.order_number: KnownOrder(
+            Order(*row[:4]), row.as_of, passengers[row.order_number], refunded[row.order_number]
+        )
+        for row in orders
+    }
+
+
+@dataclass
 class _Batch:
-    """One transaction: it locks the orders that exist, compares them with the lines, and writes the differences."""
+    """What one transaction writes: rows by table, and what became of each line."""
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
-        self._connection = connection
-        self._now = now
-        self._result = ImportResult()
-        self._new: list[dict[str, Any]] = []
-        self._changed: list[dict[str, Any]] = []
-        self._passengers: list[dict[str, Any]] = []
+    began: datetime
+    now: datetime
+    result: ImportResult = field(default_factory=ImportResult)
+    new_orders: list[tuple[Any, ...]] = field(default_factory=list)
+    changed_orders: list[tuple[Any, ...]] = field(default_factory=list)
+    repeated_orders: list[tuple[Any, ...]] = field(default_factory=list)
+    new_passengers: list[tuple[Any, ...]] = field(default_factory=list)
+    marks: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def write(self, lines: Sequence[ImportedOrder]) -> ImportResult:
-        numbers = {"numbers": [line.order.order_number for line in lines]}
-        known = {row.order_number: Order(*row) for row in self._connection.execute(_LOCK_ORDERS, numbers)}
-        # Under READ COMMITTED, passengers may show up whose order another import just made. Then the insert fails.
-        paid: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for order_number, passenger_id, paid_minor in self._connection.execute(_PAID, numbers):
-            paid[order_number][passenger_id] = paid_minor
-        refunded = set(self._connection.scalars(_REFUNDED, numbers))
-        for line in lines:
-            number = line.order.order_number
-            if number not in known:
-                self._create(line)
-            else:
-                self._compare(line, known[number], paid[number], number in refunded)
-        self._execute()
-        return self._result
+    def create(self, line: ImportedOrder) -> None:
+        """An order that is not known yet."""
+        order, as_of = line.order, line.as_of or self.began
+        state = state_of(order.state, line.paid.keys(), set(line.cancelled_elsewhere))
+        self.new_orders.append((order.order_number, order.train_date, state, self.now, as_of, order.currency))
+        self._add_passengers(order.order_number, passengers_of(line, line.paid.keys()), as_of)
+        self.result.created += 1
+        self.result.marked += len(line.cancelled_elsewhere)
 
-    def _create(self, line: ImportedOrder) -> None:
-        self._result.created += 1
-        order = line.order
-        self._new.append(self._row(order) | {"order_number": order.order_number, "currency": order.currency})
-        self._add_passengers(line, {})
-
-    def _compare(self, line: ImportedOrder, known: Order, paid: Mapping[str, int], refunded: bool) -> None:
-        if line.order == known and line.paid.items() <= paid.items():
-            self._result.unchanged += 1
+    def change(self, line: ImportedOrder, known: KnownOrder) -> None:
+        """An order that is known: write what the line changes in it."""
+        as_of = line.as_of or self.began
+        number = known.order.order_number
+        if says_nothing_new(known, line, as_of):
+            self.result.unchanged += 1
+            self._repeat(number, known, as_of)
             return
-        reason = _conflict(line, known, paid, refunded)
-        if reason is not None:
-            self._result.conflicts.append(Conflict(line.line, known.order_number, reason))
-            return
-        self._result.updated += 1
-        self._changed.append(self._row(line.order) | {"number": known.order_number})
-        self._add_passengers(line, paid)
+        merged = merge(known, line, as_of)
+        is_changed = bool(merged.order != known.order or merged.added or merged.marked)
+        if is_changed:
+            row = (number, merged.order.train_date, merged.order.state, self.now, merged.as_of)
+            self.changed_orders.append(row)
+        else:
+            self._repeat(number, known, merged.as_of)
+        self._add_passengers(number, merged.added, as_of)
+        self.marks += [(number, passenger_id, as_of) for passenger_id in merged.marked]
+        self.result.count(line, merged, is_changed=is_changed)
 
-    def _row(self, order: Order) -> dict[str, Any]:
-        return {"train_date": order.train_date, "state": order.state, "updated_at": self._now}
+    def _repeat(self, number: str, known: KnownOrder, as_of: datetime | None) -> None:
+        if as_of != known.as_of:
+            self.repeated_orders.append((number, as_of))
 
-    def _add_passengers(self, line: ImportedOrder, paid: Mapping[str, int]) -> None:
-        self._passengers += [
-            {"order_number": line.order.order_number, "passenger_id": passenger_id, "paid_minor": amount}
-            for passenger_id, amount in line.paid.items()
-            if passenger_id not in paid
+    def _add_passengers(self, number: str, passengers: Mapping[str, Passenger], as_of: datetime) -> None:
+        self.new_passengers += [
+            (number, passenger_id, as_of if new.cancelled_elsewhere else None, new.paid_minor)
+            for passenger_id, new in passengers.items()
         ]
 
-    def _execute(self) -> None:
-        for statement, rows in (
-            (_INSERT_ORDERS, sorted(self._new, key=itemgetter("order_number"))),  # here too, for the same reason
-            (_UPDATE_ORDERS, self._changed),
-            (_INSERT_PASSENGERS, self._passengers),
-        ):
-            if rows:
-                self._connection.execute(statement, rows)
-
-
-def _conflict(line: ImportedOrder, known: Order, paid: Mapping[str, int], refunded: bool) -> str | None:
-    if refunded:
-        return "the order has a refund: nothing of it changes any more"
-    if line.order.currency != known.currency:
-        return f"the currency is {known.currency}, the line says {line.order.currency}"
-    for passenger_id, amount in line.paid.items():
-        if paid.get(passenger_id, amount) != amount:
-            return f"passenger {passenger_id} paid {paid[passenger_id]}, the line says {amount}"
-    together = len(line.paid.keys() | paid.keys())
-    if together > MAX_PASSENGERS_OF_ORDER:
-        return f"with the line's the order would have {together} passengers, more than {MAX_PASSENGERS_OF_ORDER}"
-    return None
+    def write(self, connection: Connection) -> None:
+        """One statement a table and kind of change."""
+        kind = kind_of(connection)
+        by_number = itemgetter(0)  # in this order here too, for the same reason
+        kind.insert_rows(connection, orders_table, _NEW_ORDER_COLUMNS, sorted(self.new_orders, key=by_number))
+        kind.update_rows(connection, orders_table, _ORDER_COLUMNS, self.changed_orders)
+        kind.update_rows(connection, orders_table, _REPEATED_COLUMNS, self.repeated_orders)
+        kind.insert_rows(connection, passenger, _PASSENGER_COLUMNS, self.new_passengers)
+        kind.update_rows(connection, passenger, _MARK_COLUMNS, self.marks)

@@ -14,7 +14,9 @@ from ..transaction import run_reading
 _NUMBER: BindParameter[str] = bindparam("order_number")
 _ORDER = select(orders).where(orders.c.order_number == _NUMBER)
 _PASSENGERS = (
-    select(passenger.c.passenger_id, passenger.c.paid_minor, refund_item.c.refund_id)
+    select(
+        passenger.c.passenger_id, passenger.c.paid_minor, refund_item.c.refund_id, passenger.c.cancelled_elsewhere_at
+    )
     .select_from(passenger.outerjoin(refund_item))
     .where(passenger.c.order_number == _NUMBER)
     .order_by(passenger.c.passenger_id)
@@ -42,11 +44,12 @@ _ORDER_OF_REFUND = select(refund.c.order_number).where(refund.c.refund_id == bin
 
 @dataclass(frozen=True, slots=True)
 class PassengerView:
-    """A passenger; `refund_id` is None while not cancelled."""
+    """A passenger; `refund_id` is None while not refunded here, `cancelled_elsewhere_at` unless the shop told of it."""
 
     passenger_id: str
     paid_minor: int
     refund_id: str | None
+    cancelled_elsewhere_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,11 @@ class RefundView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order with its passengers and refunds; times are aware, UTC."""
+    """An order with its passengers and refunds; times are aware, UTC. `as_of` is when the shop last spoke of it."""
 
     order: Order
     updated_at: datetime
+    as_of: datetime | None
     passengers: tuple[PassengerView, ...]
     refunds: tuple[RefundView, ...]
 
@@ -95,6 +99,6 @@ def read_order(engine: Engine, order_number: str) -> OrderView | None:
             return None
         passengers = tuple(PassengerView(*row) for row in connection.execute(_PASSENGERS, key))
         refunds = tuple(RefundView(**row) for row in connection.execute(_REFUNDS, key).mappings())
-        return OrderView(Order(*order[:4]), order.updated_at, passengers, refunds)
+        return OrderView(Order(*order[:4]), order.updated_at, order.as_of, passengers, refunds)
 
     return run_reading(engine, look)

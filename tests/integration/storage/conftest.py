@@ -85,6 +85,13 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 @pytest.fixture(params=("sqlite", "postgres"))
+def any_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each engine once, at the isolation level it has by itself."""
+    with opened(request.getfixturevalue(f"{request.param}_url")) as engine:
+        yield engine
+
+
+@pytest.fixture(params=("sqlite", "postgres"))
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database that was never migrated."""
     if request.param == "sqlite":

@@ -10,9 +10,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, Table, func, insert, select, text
+from sqlalchemy import Connection, Engine, Table, func, insert, select, text, update
 
-from refund_api.cancel.decision import Asked, Refused, judge_and_record
+from refund_api.cancel.decision import Asked, FeedTooOld, Refused, judge_and_record
 from refund_api.domain import BOOKED, Cancellation, Nonce, Refund, Refusal
 from refund_api.ports import Ledger
 from refund_api.storage.budget import Budget
@@ -40,6 +40,13 @@ def book(
         for passenger_id in passengers:
             row = {"order_number": order_number, "passenger_id": passenger_id, "paid_minor": 100}
             connection.execute(insert(passenger), row)
+
+
+def mark(engine: Engine, passenger_id: str, order_number: str = ORDER) -> None:
+    """The shop has said that another channel cancelled this passenger."""
+    theirs = (passenger.c.order_number == order_number) & (passenger.c.passenger_id == passenger_id)
+    with engine.begin() as connection:
+        connection.execute(update(passenger).where(theirs).values(cancelled_elsewhere_at=NOW))
 
 
 def a_nonce(value: str = "1", fingerprint: str = "a") -> Nonce:
@@ -77,6 +84,7 @@ def a_refund(passengers: Iterable[str] = (ALICE,), order_number: str = ORDER) ->
 def cancel(ledger: Ledger, passengers: Iterable[str] = (ALICE,), order_number: str = ORDER) -> str | Refusal:
     """The refund's number, new or old, or why not: what the service decides in its transaction."""
     decision = judge_and_record(ledger, asked(passengers, order_number))
+    assert not isinstance(decision, FeedTooOld)
     return decision.refusal if isinstance(decision, Refused) else decision.refund_id
 
 
@@ -101,9 +109,14 @@ def violations(engine: Engine) -> list[str]:
     refunded = [(row["order_number"], row["passenger_id"]) for row in rows[refund_item.name]]
     if len(set(refunded)) != len(refunded) or not paid >= set(refunded):
         found.append("a passenger twice, or a stranger")
+    elsewhere = {
+        (row["order_number"], row["passenger_id"]) for row in rows[passenger.name] if row["cancelled_elsewhere_at"]
+    }
+    if elsewhere & set(refunded):
+        found.append("a passenger refunded here and cancelled elsewhere")
     for row in rows[orders.name]:
         of_order = {pair for pair in paid if pair[0] == row["order_number"]}
-        if (row["state"] == "cancelled") != (of_order <= set(refunded)):
+        if (row["state"] == "cancelled") != (of_order <= set(refunded) | elsewhere):
             found.append(f"{row['order_number']} is {row['state']}")
     return found
 

@@ -25,7 +25,7 @@ from tests.postgres import execute
 from tests.world import ALICE, BOB, CAROL, ORDER
 
 from .conftest import opened
-from .given import NOW, a_refund, book, cancel, url_of
+from .given import NOW, a_refund, book, cancel, mark, url_of
 
 FULL = "full"
 STRANGER = "00000000-0000-4000-8000-000000000000"
@@ -45,12 +45,18 @@ def unguarded(engine: Engine) -> Engine:
 
 
 def fill(engine: Engine) -> None:
-    """An order with one passenger of three refunded, one with all, in two refunds, one with none, and an empty one."""
+    """An order with one passenger of three refunded, one with all, in two refunds, one with none, and an empty one.
+
+    In two more, one of two passengers is cancelled elsewhere; in the second of them the other one is refunded.
+    """
     book(engine, ORDER, [ALICE, BOB, CAROL])
     book(engine, FULL, [ALICE, BOB])
     book(engine, "fresh", [ALICE])
     book(engine, "empty", [])
-    for number, passenger_id in ((ORDER, ALICE), (FULL, ALICE), (FULL, BOB)):
+    for number in ("half elsewhere", "rest elsewhere"):
+        book(engine, number, [ALICE, BOB])
+        mark(engine, BOB, number)
+    for number, passenger_id in ((ORDER, ALICE), (FULL, ALICE), (FULL, BOB), ("rest elsewhere", ALICE)):
         SqlUnitOfWork(engine).run(partial(cancel, passengers=[passenger_id], order_number=number))
 
 
@@ -152,6 +158,11 @@ def pay_out_what_nobody_refunded(connection: Connection) -> None:
     connection.execute(insert(refund_outbox), row)
 
 
+def cancel_a_refunded_passenger_elsewhere(connection: Connection) -> None:
+    theirs = (passenger.c.order_number == ORDER) & (passenger.c.passenger_id == ALICE)
+    connection.execute(update(passenger).where(theirs).values(cancelled_elsewhere_at=NOW))
+
+
 def close_an_order_too_early(connection: Connection) -> None:
     connection.execute(update(orders).where(orders.c.order_number == ORDER).values(state="cancelled"))
 
@@ -182,6 +193,7 @@ def leave_an_order_open(connection: Connection) -> None:
         (ticket_an_order_that_is_refunded, "A7", (FULL,)),
         (lose_an_order, "A7", (FULL,)),
         (lose_a_state, "A7", (ORDER,)),
+        (cancel_a_refunded_passenger_elsewhere, "A8", (ORDER, ALICE)),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -226,9 +238,9 @@ def test_many_violations_are_all_counted_and_a_few_are_shown(unguarded: Engine) 
 def test_a_ledger_that_is_right_is_all_zeros(engine: Engine) -> None:
     fill(engine)
     report = audit(url_of(engine))
-    assert (report.orders, report.refunds, report.clean) == (4, 3, True)
+    assert (report.orders, report.refunds, report.clean) == (6, 4, True)
     assert [(finding.id, finding.count, finding.samples) for finding in report.findings] == [
-        (f"A{number}", 0, ()) for number in range(1, 8)
+        (f"A{number}", 0, ()) for number in range(1, 9)
     ]
     assert [finding.meaning for finding in report.findings] == [rule.meaning for rule in RULES]
 
@@ -259,7 +271,7 @@ def test_a_file_that_may_not_be_written_is_audited(sqlite_url: str) -> None:
     with opened(sqlite_url) as engine:
         fill(engine)
         Path(engine.url.database or "").chmod(0o444)
-    assert audit(sqlite_url).refunds == 3
+    assert audit(sqlite_url).refunds == 4
 
 
 def test_a_database_that_was_made_read_only_is_audited(postgres_url: str, server: str) -> None:
@@ -267,7 +279,7 @@ def test_a_database_that_was_made_read_only_is_audited(postgres_url: str, server
         fill(engine)
     name = sql.Identifier(make_url(postgres_url).database or "")
     execute(server, sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
-    assert audit(postgres_url).refunds == 3
+    assert audit(postgres_url).refunds == 4
 
 
 def test_a_commit_that_a_crash_left_half_written_is_not_counted(sqlite_url: str, tmp_path: Path) -> None:
@@ -330,7 +342,7 @@ def test_any_name_of_a_file_is_audited(sqlite_url: str, tmp_path: Path, name: st
     with opened(sqlite_url) as engine:
         fill(engine)
     shutil.copy(make_url(sqlite_url).database or "", tmp_path / name)
-    assert audit(URL.create("sqlite", database=f"{tmp_path}/{name}").render_as_string()).refunds == 3
+    assert audit(URL.create("sqlite", database=f"{tmp_path}/{name}").render_as_string()).refunds == 4
 
 
 def test_a_mistyped_name_is_an_error_and_makes_no_file(tmp_path: Path) -> None:

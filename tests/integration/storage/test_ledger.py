@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, Table, func, insert, literal, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from refund_api.domain import Order
+from refund_api.domain import Order, Passenger, Refusal
 from refund_api.ports import utc_now
 from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.tables import (
@@ -26,7 +26,7 @@ from refund_api.storage.transaction import run_writing
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.world import ALICE, BOB, ORDER
 
-from .given import NOW, a_nonce, a_refund, book, count
+from .given import NOW, a_nonce, a_refund, book, cancel, count, mark, violations
 
 
 def test_a_recorded_refund_is_found_by_its_set_and_by_no_other(engine: Engine) -> None:
@@ -91,11 +91,25 @@ def test_an_order_that_is_closed_is_updated_then(engine: Engine) -> None:
             assert connection.scalar(select(orders.c.updated_at)) == updated_at
 
 
-def test_paid_tells_every_passenger_of_the_order_and_nobody_else(engine: Engine) -> None:
+def test_every_passenger_of_the_order_is_told_and_nobody_else(engine: Engine) -> None:
     book(engine)
     book(engine, "another", [BOB])
-    assert SqlUnitOfWork(engine).run(lambda ledger: ledger.paid(ORDER)) == {ALICE: 100, BOB: 100}
-    assert SqlUnitOfWork(engine).run(lambda ledger: ledger.paid("unknown")) == {}
+    mark(engine, BOB)
+    known = {ALICE: Passenger(100), BOB: Passenger(100, cancelled_elsewhere=True)}
+    assert SqlUnitOfWork(engine).run(lambda ledger: ledger.passengers(ORDER)) == known
+    assert SqlUnitOfWork(engine).run(lambda ledger: ledger.passengers("unknown")) == {}
+
+
+def test_a_passenger_cancelled_elsewhere_is_not_refunded_and_closes_the_order_with_the_others(engine: Engine) -> None:
+    book(engine)
+    mark(engine, BOB)
+    unit = SqlUnitOfWork(engine)
+    assert unit.run(partial(cancel, passengers=[BOB])) is Refusal.ALREADY_CANCELLED
+    assert unit.run(partial(cancel, passengers=[ALICE, BOB])) is Refusal.ALREADY_CANCELLED
+    assert isinstance(unit.run(partial(cancel, passengers=[ALICE])), str)
+    with engine.connect() as connection:
+        assert connection.scalar(select(orders.c.state)) == "cancelled"
+    assert violations(engine) == []
 
 
 def test_the_primary_key_stops_a_double_refund_when_nothing_is_locked_or_judged(engine: Engine) -> None:

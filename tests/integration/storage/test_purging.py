@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection, Engine, event, insert, select
 
 from refund_api.ports import LedgerUnavailable
-from refund_api.storage.purging import purge_nonces
-from refund_api.storage.tables import request_nonce
-from tests.world import ORDER
+from refund_api.storage.audit import audit
+from refund_api.storage.purging import purge_nonces, purge_reasons
+from refund_api.storage.tables import metadata, refund, request_nonce
+from refund_api.storage.unit_of_work import SqlUnitOfWork
+from tests.world import ALICE, BOB, ORDER
 
-from .given import NOW, count
+from .given import NOW, book, cancel, count, url_of
 
 
 @pytest.mark.parametrize("batch", [3, 10, 1000])
@@ -67,3 +70,36 @@ def test_a_purge_that_is_interrupted_keeps_what_it_did(engine: Engine) -> None:
     event.remove(engine, "commit", lose_the_second)
     assert count(engine, request_nonce) == 20
     assert purge_nonces(engine, NOW, batch=10) == 20
+
+
+def refund_at(engine: Engine, order_number: str, at: datetime) -> None:
+    book(engine, order_number)
+    for passenger_id in (ALICE, BOB):
+        work = partial(cancel, passengers=[passenger_id], order_number=order_number)
+        SqlUnitOfWork(engine, clock=lambda: at).run(work)
+
+
+def rows_without_reasons(engine: Engine) -> list[list[tuple[object, ...]]]:
+    with engine.connect() as connection:
+        return [
+            [tuple(row) for row in connection.execute(select(*(c for c in table.columns if c is not refund.c.reason)))]
+            for table in metadata.sorted_tables
+        ]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 1000])
+def test_reasons_older_than_a_time_are_removed_and_nothing_else_changes(engine: Engine, batch: int) -> None:
+    for number in range(4):
+        refund_at(engine, f"old-{number}", NOW - timedelta(seconds=1))
+    refund_at(engine, "new", NOW)
+    before = rows_without_reasons(engine)
+    assert purge_reasons(engine, NOW, batch) == 8
+    with engine.connect() as connection:
+        reasons = list(connection.execute(select(refund.c.order_number, refund.c.reason).order_by(*refund.primary_key)))
+    assert [tuple(row) for row in reasons] == [
+        *[("new", "plans changed é")] * 2,
+        *((f"old-{number}", None) for number in range(4) for _ in range(2)),
+    ]
+    assert list(map(sorted, rows_without_reasons(engine))) == list(map(sorted, before))
+    assert purge_reasons(engine, NOW, batch) == 0
+    assert audit(url_of(engine)).clean

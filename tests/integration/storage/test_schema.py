@@ -23,7 +23,7 @@ from tests.postgres import fresh_database
 from .conftest import opened
 from .given import ROOT, book
 
-TABLES = {"orders", "passenger", "refund", "refund_item", "refund_outbox", "request_nonce"}
+TABLES = {"orders", "passenger", "refund", "refund_item", "refund_outbox", "request_nonce", "feed"}
 
 
 def test_the_migrations_make_what_the_tables_declare(engine: Engine) -> None:
@@ -63,7 +63,7 @@ def test_an_upgrade_is_harmless_to_repeat(empty_url: str) -> None:
     with opened(empty_url) as engine:
         assert schema.current(engine) is None
         schema.upgrade(engine)
-        assert schema.current(engine) == schema.head() == "0001"
+        assert schema.current(engine) == schema.head() == "0002"
         book(engine)
         schema.upgrade(engine)
         assert health.check(engine) == []
@@ -127,18 +127,18 @@ def test_a_new_revision_can_be_written(engine: Engine, tmp_path: Path) -> None:
         versions = Path(schema.__file__).with_name("migrations") / "versions"
         config.set_main_option("version_path_separator", "os")  # its name before Alembic 1.16
         config.set_main_option("version_locations", f"{versions}{os.pathsep}{tmp_path}")
-        command.revision(config, "add nothing", rev_id="0002", version_path=str(tmp_path), autogenerate=True)
-    written = (tmp_path / "0002_add_nothing.py").read_text()
-    assert 'revision = "0002"' in written.replace("'", '"')
+        command.revision(config, "add nothing", rev_id="9999", version_path=str(tmp_path), autogenerate=True)
+    written = (tmp_path / "9999_add_nothing.py").read_text()
+    assert 'revision = "9999"' in written.replace("'", '"')
     assert "op." not in written.partition("def upgrade")[2].replace("op.batch", "")
-    compile(written, "0002", "exec")
+    compile(written, "9999", "exec")
 
 
-def test_every_key_starts_with_the_order_number_but_the_nonce() -> None:
+def test_every_key_starts_with_the_order_number_but_those_of_the_nonce_and_the_feed() -> None:
     assert metadata.tables.keys() == TABLES
     for table in metadata.tables.values():
         keys = [table.primary_key, *(c for c in table.constraints if isinstance(c, UniqueConstraint))]
-        first = "nonce" if table.name == "request_nonce" else "order_number"
+        first = {"request_nonce": "nonce", "feed": "name"}.get(table.name, "order_number")
         assert [key.columns.keys()[0] for key in keys] == [first] * len(keys)
         for key in (c for c in table.constraints if isinstance(c, ForeignKeyConstraint)):
             assert key.column_keys[0] == "order_number"
@@ -176,7 +176,10 @@ def test_every_time_is_utc_and_every_key_is_compared_byte_for_byte() -> None:
     columns = [column for table in metadata.tables.values() for column in table.columns]
     times = [column for column in columns if isinstance(column.type, UtcTime) or "DATETIME" in str(column.type)]
     assert {str(column) for column in times} == {
+        "feed.as_of",
+        "orders.as_of",
         "orders.updated_at",
+        "passenger.cancelled_elsewhere_at",
         "refund.recorded_at",
         "refund.decided_at",
         "refund_outbox.next_try_at",
@@ -188,9 +191,14 @@ def test_every_time_is_utc_and_every_key_is_compared_byte_for_byte() -> None:
     assert {column.type.dialect_impl(dialect).collation for column in keys} == {"C"}  # type: ignore[attr-defined]
 
 
-def test_only_a_reason_and_the_last_error_may_be_missing() -> None:
+def test_only_a_reason_the_last_error_and_what_the_shop_has_not_said_may_be_missing() -> None:
     columns = [column for table in metadata.tables.values() for column in table.columns]
-    assert {str(column) for column in columns if column.nullable} == {"refund.reason", "refund_outbox.last_error"}
+    assert {str(column) for column in columns if column.nullable} == {
+        "orders.as_of",
+        "passenger.cancelled_elsewhere_at",
+        "refund.reason",
+        "refund_outbox.last_error",
+    }
 
 
 def test_what_is_due_and_what_has_expired_is_found_by_an_index_and_no_attempt_is_negative() -> None:

@@ -256,7 +256,7 @@ def test_every_problem_is_named_at_once(unit_of_work: FakeUnitOfWork) -> None:
 
 def test_64_passengers_are_taken_and_an_equal_one_twice_counts_once(unit_of_work: FakeUnitOfWork) -> None:
     ids = [f"{n:08x}-0000-4000-8000-000000000000" for n in range(64)]
-    unit_of_work.ledger.passengers[ORDER] = dict.fromkeys(ids, 100)
+    unit_of_work.ledger.paid[ORDER] = dict.fromkeys(ids, 100)
     assert code(unit_of_work, signed(ids=",".join([*ids, ids[0].upper()]))) == 1
     assert len(unit_of_work.ledger.refunds[0].items) == 64
 
@@ -284,3 +284,13 @@ def test_the_message_of_a_train_that_leaves_too_soon_is_made_from_the_rule(unit_
     assert strict(Reading(signed()), CONTEXT).result == ApiResult(2003, "Departs within 31 days", None)
     unit_of_work.ledger.orders[ORDER] = replace(unit_of_work.ledger.orders[ORDER], train_date=FAR_DAY - timedelta(20))
     assert lenient(Reading(signed()), CONTEXT).result.code == 1
+
+
+def test_a_feed_that_is_too_old_means_try_again_and_the_same_bytes_are_good_later(unit_of_work: FakeUnitOfWork) -> None:
+    careful = replace(handler(unit_of_work), max_feed_age=timedelta(minutes=10))
+    told = careful(Reading(signed()), CONTEXT)
+    assert told.result == ApiResult(3001, "Try again")
+    reason = "the newest order feed is of no known time: REFUND_API_MAX_FEED_AGE_SECONDS"
+    assert told.happening == events.LedgerAway(reason, ORDER, 1, 1, "web", "legacy")
+    unit_of_work.ledger.fed_as_of = CONTEXT.received_at
+    assert careful(Reading(signed()), CONTEXT).result.code == 1

@@ -52,11 +52,17 @@ class Commands:
     folder: Path
     keys: str | None = None
     legacy_sign: bool = True
+    keep_reasons_days: int | None = None
 
     @property
     def settings(self) -> Settings:
         url = f"sqlite:///{self.folder}/instance/refunds.db"
-        return Settings(database_url=url, keys=self.keys, legacy_sign=self.legacy_sign)
+        return Settings(
+            database_url=url,
+            keys=self.keys,
+            legacy_sign=self.legacy_sign,
+            keep_reasons_days=self.keep_reasons_days,
+        )
 
     def run(self, *arguments: str, stdin: str | None = None) -> Result:
         app = Flask("commands")

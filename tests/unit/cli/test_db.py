@@ -14,9 +14,11 @@ from refund_api.cli import register
 from refund_api.cli.db import make_database_directory
 from refund_api.domain import Nonce
 from refund_api.settings import Settings, SettingsError
+from refund_api.storage.tables import refund
 from refund_api.storage.unit_of_work import SqlUnitOfWork
+from tests.world import ORDER
 
-from .running import Commands
+from .running import Commands, order_line
 
 
 @pytest.fixture
@@ -93,6 +95,20 @@ def test_purge_deletes_the_expired_nonces_only(commands: Commands) -> None:
         SqlUnitOfWork(engine).run(lambda ledger: [ledger.claim_nonce(nonce, "CTT1") for nonce in nonces])
     assert commands.succeed("db", "purge") == "2 expired nonces deleted.\n"
     assert commands.succeed("db", "purge") == "0 expired nonces deleted.\n"
+
+
+def test_purge_removes_old_reasons_only_where_that_is_set(commands: Commands) -> None:
+    commands.succeed("db", "upgrade")
+    commands.succeed("orders", "import", "-", stdin=order_line())
+    commands.refund()
+    with commands.engine() as engine, engine.begin() as connection:
+        connection.execute(refund.update().values(recorded_at=datetime.now(UTC) - timedelta(days=31)))
+    assert "reasons" not in commands.succeed("db", "purge")
+    commands.keep_reasons_days = 32
+    assert "0 reasons of refunds removed.\n" in commands.succeed("db", "purge")
+    commands.keep_reasons_days = 30
+    assert "1 reasons of refunds removed.\n" in commands.succeed("db", "purge")
+    assert "reason: none given" in commands.succeed("orders", "show", ORDER)
 
 
 def test_settings_that_cannot_be_used_end_a_command_with_their_text() -> None:

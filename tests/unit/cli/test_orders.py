@@ -20,6 +20,8 @@ from tests.world import ALICE, BOB, ORDER
 from .running import Commands, far_day, order_line
 
 TODAY = date(2026, 11, 23)
+BAD = '{"order_number": "CTT9", "train_date": "2027-06-01", "passengers": []}\n'
+MARKS = ", 0 older\n0 passengers cancelled elsewhere, 0 orders refunded by both\n"
 
 
 @pytest.fixture
@@ -31,8 +33,9 @@ def commands(tmp_path: Path) -> Commands:
 
 def test_demo_orders_are_plausible() -> None:
     made = list(demo_orders(1, 300, TODAY))
-    found, problems = read_import([json.dumps(order) for order in made])
-    assert (len(found), problems) == (300, [])
+    found, bad_lines = read_import([json.dumps(order) for order in made])
+    with found:
+        assert (len(found), bad_lines.count) == (300, 0)
     days = {(date.fromisoformat(order["train_date"]) - TODAY).days for order in made}
     assert (min(days), max(days)) == (5, 90)
     assert {len(order["passengers"]) for order in made} == {1, 2, 3, 4, 5}
@@ -65,33 +68,46 @@ def test_making_demo_orders_names_one_to_try(commands: Commands) -> None:
 def test_import_counts_what_became_of_the_lines(commands: Commands, tmp_path: Path) -> None:
     file = tmp_path / "orders.jsonl"
     file.write_text(order_line() + order_line("CTT2"))
-    assert commands.succeed("orders", "import", str(file)) == "2 new, 0 changed, 0 unchanged, 0 conflicts\n"
+    assert commands.succeed("orders", "import", str(file)) == "2 new, 0 changed, 0 unchanged, 0 conflicts" + MARKS
     file.write_text(order_line() + order_line("CTT2", state="ticketed"))
-    assert commands.succeed("orders", "import", str(file)) == "0 new, 1 changed, 1 unchanged, 0 conflicts\n"
+    assert commands.succeed("orders", "import", str(file)) == "0 new, 1 changed, 1 unchanged, 0 conflicts" + MARKS
 
 
 def test_import_reads_standard_input(commands: Commands) -> None:
     counts = json.loads(commands.succeed("orders", "import", "-", "--json", stdin=order_line()))
-    assert counts == {"created": 1, "updated": 0, "unchanged": 0, "conflicts": [], "bad_lines": []}
+    assert counts == {
+        "written": True,
+        "created": 1,
+        "updated": 0,
+        "unchanged": 0,
+        "marked": 0,
+        "counts": {"refunded_by_both": 0, "conflicts": 0, "older": 0, "kept_marks": 0, "bad_lines": 0},
+        "refunded_by_both": [],
+        "conflicts": [],
+        "older": [],
+        "kept_marks": [],
+        "bad_lines": [],
+    }
 
 
 def test_bad_lines_are_reported_by_number_and_nothing_is_imported(commands: Commands) -> None:
-    output = commands.fail("orders", "import", "-", stdin=order_line() + "{}\nnonsense\n")
+    output = commands.fail("orders", "import", "-", stdin=order_line() + BAD + "nonsense\n")
     assert output == (
-        "line 2: order_number is missing\n"
+        "line 2: state is missing; currency is missing\n"
         "line 3: not JSON\n"
         "Nothing was imported. Bad lines: 2; correct them and import again.\n"
     )
     commands.fail("orders", "show", ORDER)
-    bad = json.loads(commands.fail("orders", "import", "-", "--json", stdin="{}\n"))["bad_lines"]
-    assert bad == [{"line": 1, "reason": "order_number is missing"}]
+    report = json.loads(commands.fail("orders", "import", "-", "--json", stdin=BAD))
+    assert report["bad_lines"] == [{"line": 1, "faults": ["state is missing", "currency is missing"]}]
+    assert not report["written"]
 
 
 def test_a_flood_of_bad_lines_is_cut(commands: Commands) -> None:
-    lines = commands.fail("orders", "import", "-", stdin="{}\n" * 25).splitlines()
+    lines = commands.fail("orders", "import", "-", stdin="{\n" * 25).splitlines()
     assert lines[-3:] == [
-        "line 20: order_number is missing",
-        "… and 5 more; --json lists all",
+        "line 20: not JSON",
+        "… and 5 more; --json lists them",
         "Nothing was imported. Bad lines: 25; correct them and import again.",
     ]
 
@@ -101,7 +117,7 @@ def test_a_conflict_is_reported_and_ends_with_status_1(commands: Commands) -> No
     changed = order_line(paid=1) + order_line("CTT2")
     output = commands.fail("orders", "import", "-", stdin=changed)
     assert output.startswith(f"line 1: {ORDER} left as it is: passenger ")
-    assert output.endswith("1 new, 0 changed, 0 unchanged, 1 conflicts\n")
+    assert output.endswith("1 new, 0 changed, 0 unchanged, 1 conflicts" + MARKS)
 
 
 def test_the_progress_bar_is_for_terminals_only(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,10 +202,10 @@ def test_an_import_that_breaks_off_says_how_far_it_came_and_how_it_goes_on(
         "When that is mended, import the file again: it goes on from there.\n"
     )
     again = commands.succeed("orders", "import", "-", stdin=lines)
-    assert again == "1500 new, 0 changed, 1000 unchanged, 0 conflicts\n"
+    assert again == "1500 new, 0 changed, 1000 unchanged, 0 conflicts" + MARKS
 
 
-def test_a_file_that_changes_while_it_is_imported_is_told_without_a_traceback(
+def test_a_file_that_changes_after_it_was_checked_is_imported_as_it_was(
     commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "orders.jsonl"
@@ -201,4 +217,26 @@ def test_a_file_that_changes_while_it_is_imported_is_told_without_a_traceback(
         return found
 
     monkeypatch.setattr(orders, "read_import", read_and_spoil)
-    assert "0 of 1 orders are imported, then: line 1: not JSON" in commands.fail("orders", "import", str(file))
+    assert commands.succeed("orders", "import", str(file)).startswith("1 new, ")
+
+
+def test_a_check_tells_what_would_be_and_writes_nothing(commands: Commands) -> None:
+    output = commands.succeed("orders", "import", "-", "--check", stdin=order_line())
+    assert output == "Nothing was written. It would be: 1 new, 0 changed, 0 unchanged, 0 conflicts" + MARKS
+    assert not json.loads(commands.succeed("orders", "import", "-", "--check", "--json", stdin=order_line()))["written"]
+    commands.fail("orders", "show", ORDER)
+
+
+def test_a_passenger_refunded_twice_is_told_and_ends_with_status_1(commands: Commands) -> None:
+    commands.succeed("orders", "import", "-", stdin=order_line())
+    commands.refund()
+    marked = json.loads(order_line())
+    for passenger in marked["passengers"]:
+        passenger["cancelled_elsewhere"] = True
+    output = commands.fail("orders", "import", "-", stdin=json.dumps(marked) + "\n")
+    assert output.startswith(f"line 1: {ORDER} REFUNDED TWICE: refunded here and cancelled elsewhere: {ALICE}\n")
+    assert output.endswith("1 passengers cancelled elsewhere, 1 orders refunded by both\n")
+    shown = commands.succeed("orders", "show", ORDER)
+    assert f"Order {ORDER}: cancelled, " in shown
+    assert "The shop last spoke of it at " in shown
+    assert f"{BOB}     55350  cancelled elsewhere\n" in shown
