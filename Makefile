@@ -33,7 +33,7 @@ help: ## list the targets
 
 run: .venv/run.stamp ## serve demo orders on http://127.0.0.1:8000 (PORT=8001 for another port)
 	@$(DEMO) $(BIN)/flask --app app quickstart --keys instance/keys.json --url http://127.0.0.1:$(PORT)
-	@exec $(DEMO) REFUND_API_KEYS_FILE=instance/keys.json REFUND_API_TOLERANCE_SECONDS=86400 \
+	@exec $(DEMO) REFUND_API_KEYS_FILE=instance/keys.json REFUND_API_TOLERANCE_SECONDS=86400 REFUND_API_HELP=demo \
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) wsgi:app
 
 test: .venv/dev.stamp ## run every test that needs no system package

@@ -9,6 +9,7 @@ from flask import Flask
 
 from refund_api import cli
 from refund_api.actions import ACTIONS, Action, Handler
+from refund_api.help.blueprint import make_help
 from refund_api.http.blueprint import make_blueprint
 from refund_api.http.edge import Edge, Endpoint
 from refund_api.once import Once
@@ -45,6 +46,7 @@ def create_app(
     )
     edge = Edge(endpoints, (log_and_count,), clock, partial(_explains, read_settings))
     app.register_blueprint(make_blueprint(edge))
+    app.register_blueprint(make_help(actions, read_settings))
     cli.register(app, read_settings)
     return app
 

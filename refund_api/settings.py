@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from .domain import NOTICE_DAYS
 from .signing import ring_check
@@ -50,6 +50,7 @@ class Settings:
     log_level: str = "INFO"
     threads: int = 4
     notice_days: int = NOTICE_DAYS
+    help: Literal["off", "on", "demo"] = "off"
     keys_file: Path | None = None
 
     @classmethod
@@ -170,6 +171,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "LEGACY_NONCE": ("legacy_nonce_enforced", _one_of({"enforce": True, "observe": False})),
     "EXPLAIN": ("explain", _one_of({"0": False, "1": True})),
     "LOG_LEVEL": ("log_level", _one_of({word: word.upper() for word in ("debug", "info", "warning", "error")})),
+    "HELP": ("help", _one_of({word: word for word in ("off", "on", "demo")})),
     "THREADS": ("threads", _number(1, 64)),
 }
 """Name without the prefix -> attribute, reader. A reader raises ValueError; the name is put before its text."""
