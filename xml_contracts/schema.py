@@ -45,8 +45,9 @@ class Schema:
 def schema_set(*classes: type, location: Location | None = None) -> tuple[Schema, ...]:
     """The schemas that the contracts of these classes need together, that of .NET's own types first.
 
-    Without a `location` an import names a namespace alone, as .NET writes it. DeclarationError: a class cannot be a
-    data contract, or two have the same name.
+    Without a `location` they are as .NET writes them: an import names a namespace alone. With one they are for tools of
+    any kind, of which some look for the prefixes at the root alone. DeclarationError: a class cannot be a data
+    contract, or two have the same name.
     """
     documents: dict[str, _Document] = {}
     for cls in (met for root in classes for met in _in_order_of_export(root)):
@@ -120,6 +121,8 @@ class _Document:
             root.append(self._enum(name, cls) if issubclass(cls, IntEnum) else self._class(name, cls))
             SubElement(root, "xs:element", {"name": name, "nillable": "true", "type": f"tns:{name}"})
         root[:0] = [_import(namespace, location) for namespace in self.imports]
+        if location is not None:
+            _declare_prefixes_at(root)
         indent(root)
         return tostring(root, encoding="unicode")
 
@@ -172,6 +175,12 @@ class _Document:
                 SubElement(information, "EnumerationValue", {"xmlns": SERIALIZATION}).text = str(int(value))
                 self.imports[SERIALIZATION] = None
         return type_
+
+
+def _declare_prefixes_at(root: Element) -> None:
+    for element in list(root.iter())[1:]:
+        for name in [name for name in element.attrib if name.startswith("xmlns:")]:
+            root.set(name, element.attrib.pop(name))
 
 
 def _generic(declaration: ContractDeclaration) -> Element:

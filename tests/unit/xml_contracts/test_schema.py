@@ -160,6 +160,26 @@ def test_a_generic_class_that_is_closed_with_another_contract_is_refused() -> No
         data_contract(namespace=CLR, name="Of{0}{#}", arguments=(Global,))(OtherGlobal)
 
 
+@pytest.mark.parametrize("cls", [TicketRefundRequest, DerivedWithEnum, ApiResult])
+def test_with_locations_a_schema_says_the_same_and_has_every_prefix_at_its_root(cls: type) -> None:
+    for exported, located in zip(schema_set(cls), schema_set(cls, location=location), strict=True):
+        root = etree.fromstring(located.text)
+        assert meaning(root) == meaning(etree.fromstring(exported.text))
+        assert all(element.nsmap.items() <= root.nsmap.items() for element in root.iter() if element.prefix)
+
+
+def meaning(root: Any) -> list[tuple[str, dict[str, str]]]:
+    """Every element with its attributes; names of types in the form that needs no prefix."""
+    found = []
+    for element in root.iter():
+        attributes = {name: value for name, value in element.attrib.items() if name != "schemaLocation"}
+        for name in {"base", "type"} & attributes.keys():
+            prefix, _, local_name = attributes[name].partition(":")
+            attributes[name] = f"{{{element.nsmap[prefix]}}}{local_name}"
+        found.append((element.tag, attributes))
+    return found
+
+
 class InMemory(etree.Resolver):
     """Gives the parser the schemas of a set under their locations."""
 
