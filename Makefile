@@ -26,7 +26,7 @@ DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) \
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-dotnet mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha bench-codec bench-writers bench-audit check lint types imports coverage lock clean
+.PHONY: help run test test-openapi test-dotnet mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha bench-codec bench-writers bench-audit check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ run: .venv/run.stamp ## serve demo orders on http://127.0.0.1:8000 (PORT=8001 fo
 
 test: .venv/dev.stamp ## run every test that needs no system package
 	$(BIN)/python -m pytest --cov --ignore=tests/interop --numprocesses=4 --dist=loadfile
+
+test-openapi: .venv/openapi.stamp ## requests and classes that other tools make from /openapi.json and /xsd/ are taken
+	$(BIN)/python -m pytest tests/interop/generated
 
 test-dotnet: .venv/dev.stamp ## a real .NET client (Mono, from apt) against a real gunicorn
 	@for command in mcs mono; do command -v $$command >/dev/null || \
@@ -102,7 +105,8 @@ lock: ## write the lock files anew from setup.cfg (versions already locked stay)
 	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check pip-tools; \
 	"$$tools/bin/"$(COMPILE) --extra postgres --output-file requirements.lock setup.cfg; \
 	"$$tools/bin/"$(COMPILE) --extra test --extra lint --output-file dev.lock setup.cfg requirements.lock; \
-	"$$tools/bin/"$(COMPILE) --extra bench --output-file bench.lock setup.cfg requirements.lock
+	"$$tools/bin/"$(COMPILE) --extra bench --output-file bench.lock setup.cfg requirements.lock; \
+	"$$tools/bin/"$(COMPILE) --extra openapi --output-file openapi.lock setup.cfg dev.lock
 
 clean: ## remove what the other targets made, except instance/ (demo database and key)
 	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
@@ -129,6 +133,12 @@ clean: ## remove what the other targets made, except instance/ (demo database an
 	@echo "Installing what dev.lock names …"
 	@$(INSTALL) dev.lock
 	@touch .venv/run.stamp $@
+
+# openapi.lock holds all of dev.lock, so `make test` after it installs nothing.
+.venv/openapi.stamp: openapi.lock dev.lock requirements.lock | .venv/venv.stamp
+	@echo "Installing what openapi.lock names …"
+	@$(INSTALL) openapi.lock
+	@touch .venv/run.stamp .venv/dev.stamp $@
 
 .venv/bench.stamp: bench.lock requirements.lock | .venv/venv.stamp
 	@echo "Installing what bench.lock names …"

@@ -20,7 +20,8 @@ from .build import Visitor
 Schema = dict[str, Any]
 SchemaVisitor = Visitor[Schema]
 
-_TEXT_THAT_IS_NOT_BLANK: Final = r"\S"
+# White space of JSON Schema is that of JavaScript, which leaves out some that Python counts.
+_TEXT_THAT_IS_NOT_BLANK: Final = r"[^\s\u001c-\u001f\u0085]"
 
 
 def openapi_schema(contract: Contract, visitor: SchemaVisitor, *, is_request: bool) -> Schema:
@@ -59,7 +60,7 @@ def _text_rule(rule: Rule) -> Schema:
 
 
 def _guids(rule: Rule) -> str:
-    item = rf"\s*{Pattern.GUIDS.value}\s*"
+    item = f" *{Pattern.GUIDS.value} *"
     return f"^{item}(,{item}){{0,{(rule.max_items or 1) - 1}}}$"
 
 

@@ -62,7 +62,7 @@ def test_a_member_is_described_in_both_languages() -> None:
     assert PROPERTIES["name"]["description"] == "名 What it is called"
 
 
-@pytest.mark.parametrize(("text", "fits"), [("a", True), (" a ", True), ("", False), (" \t", False)])
+@pytest.mark.parametrize(("text", "fits"), [("a", True), (" a ", True), ("", False), (" \t\x1c\x85", False)])
 def test_a_needed_text_is_not_blank(text: str, fits: bool) -> None:
     assert bool(re.search(PROPERTIES["name"]["pattern"], text)) is fits
     assert PROPERTIES["name"]["minLength"] == 1 and PROPERTIES["name"]["maxLength"] == 5
