@@ -41,7 +41,7 @@ DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) -u P
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test settings-pages test-dotnet test-nginx test-browser check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha outage bench-codec bench-writers bench-audit bench-feed check lint types imports coverage lock clean
+.PHONY: help run test settings-pages test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha outage bench-codec bench-writers bench-audit bench-feed check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -49,10 +49,14 @@ help: ## list the targets
 run: .venv/run.stamp ## serve demo orders on http://127.0.0.1:8000 (PORT=8001 for another port)
 	@$(DEMO) $(BIN)/flask --app app quickstart --keys instance/keys.json --url http://127.0.0.1:$(PORT)
 	@exec $(DEMO) REFUND_API_KEYS_FILE=instance/keys.json REFUND_API_TOLERANCE_SECONDS=86400 REFUND_API_EXPLAIN=1 \
+		REFUND_API_HELP=demo \
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) wsgi:app
 
 test: .venv/dev.stamp ## run every test that needs no system package
 	$(BIN)/python -m pytest --cov --ignore=tests/interop --ignore=tests/browser --numprocesses=4 --dist=loadfile
+
+test-openapi: .venv/openapi.stamp ## requests and classes that other tools make from /openapi.json and /xsd/ are taken
+	$(BIN)/python -m pytest tests/interop/generated
 
 test-dotnet: .venv/dev.stamp ## a real .NET client (Mono, from apt) against a real gunicorn
 	@for command in mcs mono; do command -v $$command >/dev/null || \
@@ -135,7 +139,8 @@ lock: ## write the lock files anew from setup.cfg (versions already locked stay)
 	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check pip-tools; \
 	"$$tools/bin/"$(COMPILE) --extra postgres --output-file requirements.lock setup.cfg; \
 	"$$tools/bin/"$(COMPILE) --extra test --extra lint --output-file dev.lock setup.cfg requirements.lock; \
-	"$$tools/bin/"$(COMPILE) --extra bench --output-file bench.lock setup.cfg requirements.lock
+	"$$tools/bin/"$(COMPILE) --extra bench --output-file bench.lock setup.cfg requirements.lock; \
+	"$$tools/bin/"$(COMPILE) --extra openapi --output-file openapi.lock setup.cfg dev.lock
 
 settings-pages: .venv/run.stamp ## write .env.example and the table of settings in docs/ anew
 	$(BIN)/python -m tests.settings_pages
@@ -167,6 +172,13 @@ clean: ## remove what the other targets made, except instance/ (demo database an
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null  # tests install a wheel
 	@$(COMPILE_ALL)
 	@touch .venv/run.stamp $@
+
+# openapi.lock holds all of dev.lock, so `make test` after it installs nothing.
+.venv/openapi.stamp: openapi.lock dev.lock requirements.lock | .venv/venv.stamp
+	@echo "Installing what openapi.lock names …"
+	$(call install,openapi.lock)
+	@$(COMPILE_ALL)
+	@touch .venv/run.stamp .venv/dev.stamp $@
 
 .venv/bench.stamp: bench.lock requirements.lock | .venv/venv.stamp
 	@echo "Installing what bench.lock names …"

@@ -9,6 +9,7 @@ from flask import Flask
 
 from refund_api import cli
 from refund_api.actions import ACTIONS, Action, Handler
+from refund_api.help.blueprint import make_help
 from refund_api.http.blueprint import make_blueprint
 from refund_api.http.edge import Edge, Endpoint
 from refund_api.http.proxies import behind_proxies
@@ -64,6 +65,7 @@ def create_app(
         partial(_origins, read_settings),
     )
     app.register_blueprint(make_blueprint(edge))
+    app.register_blueprint(make_help(actions, read_settings))
     app.register_blueprint(make_pages(Pages(partial(_has_pages, read_settings), examine, draining, metrics.page)))
     app.wsgi_app = behind_proxies(app.wsgi_app, partial(_trusted_proxies, read_settings))  # type: ignore[method-assign]
     cli.register(app, read_settings)

@@ -12,8 +12,10 @@ from typing import Any, Final
 from xml_contracts.reading import Reading
 from xml_contracts.refund import ApiResult, BaseRequest, TicketRefundRequest
 
+from .cancel.description import DESCRIPTION as CANCEL_DESCRIPTION
 from .cancel.handler import make_cancel_order
 from .context import RequestContext
+from .described import Description
 from .events import Outcome, Result
 from .parts import Parts
 
@@ -27,7 +29,8 @@ class Action:
 
     `path` is the path as the legacy documents it. A request may spell it in any case and with slashes behind it; a
     signature covers it as it is here. `request` and `result` are data contracts; `result` takes `code` and `message`.
-    `formats` are names of formats (see http/formatters.py) in which the action is served.
+    `formats` are names of formats (see http/formatters.py) in which the action is served. Pages tell of an action that
+    has a `description`.
     """
 
     path: str
@@ -36,8 +39,11 @@ class Action:
     make_handler: Callable[[Parts], Handler]
     method: str = "POST"
     formats: tuple[str, ...] = ("json", "xml", "form")
+    description: Description | None = None
 
 
-CANCEL: Final = Action("/api/order/cancel", TicketRefundRequest, ApiResult, make_cancel_order)
+CANCEL: Final = Action(
+    "/api/order/cancel", TicketRefundRequest, ApiResult, make_cancel_order, description=CANCEL_DESCRIPTION
+)
 
 ACTIONS: Final = (CANCEL,)

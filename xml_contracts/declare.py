@@ -11,6 +11,9 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, TypeVar
 
+from .errors import DeclarationError
+from .primitives import PRIMITIVES
+
 _CONTRACT = "__data_contract__"
 _MEMBER = "data_member"
 
@@ -19,10 +22,15 @@ C = TypeVar("C", bound=type)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ContractDeclaration:
-    """What `data_contract` was told; `name` is the wire name."""
+    """What `data_contract` was told; `name` is the wire name.
+
+    A closed generic class has the `arguments` it was closed with, and a `generic_name` with `{0}` … in their places.
+    """
 
     namespace: str
     name: str
+    generic_name: str = ""
+    arguments: tuple[type, ...] = ()
 
 
 class Pattern(Enum):
@@ -61,14 +69,28 @@ class MemberDeclaration:
     en: str
 
 
-def data_contract(*, namespace: str, name: str | None = None) -> Callable[[C], C]:
-    """Mark a dataclass as a data contract; `name` defaults to the class name."""
+def data_contract(*, namespace: str, name: str | None = None, arguments: tuple[type, ...] = ()) -> Callable[[C], C]:
+    """Mark a dataclass as a data contract; `name` defaults to the class name.
+
+    `ApiResult<string>` of .NET has `arguments=(str,)` and the name that .NET gives to the generic class,
+    `ApiResultOf{0}{#}`. DeclarationError: an argument is no primitive type.
+    """
 
     def declare(cls: C) -> C:
-        setattr(cls, _CONTRACT, ContractDeclaration(namespace, name or cls.__name__))
+        given = name or cls.__name__
+        declaration = _closed(namespace, given, arguments) if arguments else ContractDeclaration(namespace, given)
+        setattr(cls, _CONTRACT, declaration)
         return cls
 
     return declare
+
+
+def _closed(namespace: str, generic_name: str, arguments: tuple[type, ...]) -> ContractDeclaration:
+    # `{#}` is a digest of the namespaces of the arguments. .NET leaves it out where all of them are primitive.
+    if others := [argument.__name__ for argument in arguments if argument not in PRIMITIVES]:
+        raise DeclarationError(f"{generic_name}: {', '.join(others)}: an argument must be a primitive type")
+    names = (PRIMITIVES[argument].xsd_name for argument in arguments)
+    return ContractDeclaration(namespace, generic_name.format(*names, **{"#": ""}), generic_name, arguments)
 
 
 def member(*, default: object, name: str | None = None, rule: Rule = NO_RULE, zh: str = "", en: str = "") -> Any:

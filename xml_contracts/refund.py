@@ -53,7 +53,7 @@ class TicketRefundRequest(BaseRequest):
     refund_reason: str | None = member(default=None, rule=Rule(max_length=500), zh="退票原因", en="Why")
 
 
-@data_contract(namespace=_WEB_API_MODELS, name="ApiResultOfstring")
+@data_contract(namespace=_WEB_API_MODELS, name="ApiResultOf{0}{#}", arguments=(str,))
 @dataclass(frozen=True, slots=True)
 class ApiResult:
     """The answer of every action; `ApiResult<string>` in .NET."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ..domain import NOTICE_DAYS
 from ..origins import ANY, read_origins
@@ -95,6 +95,11 @@ class Settings:
         0, number(0, 9), "How many proxies stand in front. That many hops of `X-Forwarded-*` are believed."
     )
     cors_origins: tuple[str, ...] = setting((), _ORIGINS, "Origins whose pages may read the answers; `*` is every one.")
+    help: Literal["off", "on", "demo"] = setting(
+        "off",
+        one_of({word: word for word in ("off", "on", "demo")}),
+        "`on` serves `/openapi.json`, `/docs` and `/xsd/` for whoever writes a client; `demo`, as in `make run`, too.",
+    )
     ops: bool = setting(
         True,
         one_of({"on": True, "off": False}),

@@ -1,0 +1,91 @@
+"""Cancelling an order, as the pages for client developers tell it."""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+from xml_contracts.reading import Problem
+from xml_contracts.refund import ApiResult, Terminal, TicketRefundRequest
+
+from .. import words
+from ..described import Description, PossibleResult
+from ..domain import Refusal
+from ..rules import ShapeFault
+from ..settings import Settings
+from .handler import Code
+
+# The request of tests/vectors/signature/v2-plain.json, whose key is public.
+_SAMPLE: Final = TicketRefundRequest(
+    terminal=Terminal.WEBPAGEEnum,
+    time_stamp="20260101000000",
+    random=12345,
+    sign="v2.web-2026a.bddbc8ac4bbdfa6fe8e5cdd2109d2a81e5c337ace15b3e6702cb2e7a410d831c",
+    order_number="E2026010100001",
+    refund_passanger_ids="3f2504e0-4f89-11d3-9a0c-0305e82c3301,3f2504e0-4f89-11d3-9a0c-0305e82c3302",
+    refund_reason="Plans changed",
+)
+_REFUND_ID: Final = "f1136819-588d-4de8-8080-0b4a959d4b91"
+
+
+def _results(settings: Settings) -> tuple[PossibleResult, ...]:
+    missing = words.invalid_request([Problem("order_number", ShapeFault.MISSING)])
+    return (
+        PossibleResult(
+            "ok",
+            ApiResult(Code.OK, words.CANCELLED, _REFUND_ID),
+            "Cancelled, now or before for these very passengers; data is the number of the refund",
+            "harmless: the same number again",
+        ),
+        PossibleResult(
+            "invalid_request",
+            ApiResult(Code.INVALID_REQUEST, missing),
+            "Invalid request; the message names members and reasons",
+            "no, correct it",
+        ),
+        PossibleResult(
+            "signature_rejected",
+            ApiResult(Code.SIGNATURE_REJECTED, words.SIGNATURE_REJECTED),
+            "Signature rejected: wrong, too old, or used for something else",
+            "sign anew",
+        ),
+        *(_refused(refusal, settings.notice_days) for refusal in _IN_ORDER),
+    )
+
+
+_IN_ORDER: Final = (
+    Refusal.ORDER_NOT_FOUND,
+    Refusal.PASSENGER_NOT_IN_ORDER,
+    Refusal.ALREADY_CANCELLED,
+    Refusal.ORDER_NOT_CANCELLABLE,
+    Refusal.DEPARTS_TOO_SOON,
+)
+
+
+def _refused(refusal: Refusal, notice_days: int) -> PossibleResult:
+    result = ApiResult(refusal.value, words.refused(refusal, notice_days=notice_days))
+    again = "no; cancel the others" if refusal is Refusal.ALREADY_CANCELLED else "no"
+    return PossibleResult(refusal.name.lower(), result, _meaning(refusal, notice_days), again)
+
+
+def _meaning(refusal: Refusal, notice_days: int) -> str:
+    match refusal:
+        case Refusal.ORDER_NOT_FOUND:
+            return "There is no such order"
+        case Refusal.PASSENGER_NOT_IN_ORDER:
+            return "A passenger is not in this order"
+        case Refusal.ALREADY_CANCELLED:
+            return "A passenger was cancelled before, in another set"
+        case Refusal.ORDER_NOT_CANCELLABLE:
+            return "The order is in a state in which nothing can be cancelled here"
+        case Refusal.DEPARTS_TOO_SOON:
+            return f"The train departs within {notice_days} days"
+        case _:
+            assert_never(refusal)
+
+
+DESCRIPTION: Final = Description(
+    zh="取消30天以外的订单",
+    en="Cancel passengers of an order that departs more than 30 days ahead, and refund them.",
+    sample=_SAMPLE,
+    results=_results,
+)
