@@ -121,9 +121,10 @@ def bodies(requests: list[TicketRefundRequest]) -> Iterator[tuple[bytes, str]]:
             body = form.write(members_of(request))
             yield body, form.content_type
             yield body[: len(body) * (number % 9 + 1) // 10], form.content_type
-            yield body.replace(REASON.encode(), b'&<"' + REASON.encode(), 1), form.content_type
+            yield body.replace(REASON.encode(), b"a&" + REASON.encode(), 1), form.content_type
             yield body, types[(number + types.index(form.content_type) + 1) % 3]
     yield write_form(members_of(requests[0])).replace(b"=", b"%3D"), FORMATS[2].content_type
+    yield json.dumps({write_form(members_of(requests[0])).decode(): 1}).encode(), FORMATS[0].content_type
     yield write_json(members_of(requests[0])), "text/plain"
 
 
@@ -137,6 +138,7 @@ def raw_requests(request: TicketRefundRequest) -> Iterator[bytes]:
     yield head + form.replace(b"=", b": ") + b" x:\r\n\r\n"
     yield head + b"X-Odd(" + form + b": 1\r\n\r\n"
     yield form + b" HTTP/1.1\r\n\r\n"
+    yield head + b"X: " + form
     yield f"GET {PATH}?{form.decode()} HTTP/9.1\r\n\r\n".encode()
 
 
