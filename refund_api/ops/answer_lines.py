@@ -25,7 +25,7 @@ from .line import Line, make_line
 
 _log = logging.getLogger(__name__)
 
-_FIELDS: Final = {
+FIELDS: Final = {
     "order_number": "order",
     "refund_id": "refund",
     "passengers": "passengers",
@@ -53,10 +53,14 @@ class _Kind:
     told: tuple[tuple[str, str], ...]
 
 
+def name_of(happening: type[Any]) -> str:
+    """`RefundRecorded` -> `refund_recorded`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", happening.__name__).lower()
+
+
 def _kind(happening: type[Any]) -> _Kind:
-    name = re.sub(r"(?<!^)(?=[A-Z])", "_", happening.__name__).lower()
-    told = tuple((field.name, _FIELDS[field.name]) for field in fields(happening) if field.name in _FIELDS)
-    return _Kind(name, _LEVELS.get(happening, logging.INFO), told)
+    told = tuple((field.name, FIELDS[field.name]) for field in fields(happening) if field.name in FIELDS)
+    return _Kind(name_of(happening), _LEVELS.get(happening, logging.INFO), told)
 
 
 _KINDS: Final = {happening: _kind(happening) for happening in get_args(Happening)}
