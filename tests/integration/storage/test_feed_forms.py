@@ -20,6 +20,8 @@ from refund_api.storage.shop.feed_text import MAX_LINE
 from refund_api.storage.shop.importing import BadLines, ImportedOrder, read_import
 from tests.world import ALICE, BOB, CAROL
 
+from .given import ROOT
+
 HEADER = "order_number,train_date,state,currency,as_of,passenger_id,paid_minor,cancelled_elsewhere"
 ROWS = [
     f"CTT1,2027-06-01,booked,CNY,2026-11-23T08:00:00Z,{ALICE},100,",
@@ -228,3 +230,11 @@ def test_a_file_that_grows_or_shrinks_after_it_was_read_gives_the_orders_it_had(
             path.write_text(later)
             assert list(found) == ORDERS
     assert bad_lines.count == 0
+
+
+def test_the_two_examples_of_the_manual_are_one_order() -> None:
+    manual = (ROOT / "docs" / "migration.md").read_text(encoding="utf-8")
+    as_json, as_csv = (manual.partition(f"```{form}\n")[2].partition("```")[0] for form in ("json", "csv"))
+    ((first,), _), ((second,), _) = read(as_json.replace("\n", "").encode()), read(as_csv.encode())
+    assert first._replace(line=2) == second
+    assert len(second.cancelled_elsewhere) == 1
