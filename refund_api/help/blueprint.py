@@ -5,7 +5,7 @@ Switched off, which is the default, every path is what it was in the legacy: a 4
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -24,11 +24,15 @@ _METHODS: Final = ("GET", "HEAD")
 
 def make_help(actions: tuple[Action, ...], settings: Callable[[], Settings]) -> Blueprint:
     """The pages about these actions, to be registered on an application."""
-    pages: Mapping[str, Page] = {**xsd.pages(actions), **openapi.pages(actions, settings), **docs.pages()}
     blueprint = Blueprint("help", __name__)
-    for path, page in pages.items():
+    for path, page in pages_about(actions, settings).items():
         blueprint.record(partial(_add_rule, path, page, settings))
     return blueprint
+
+
+def pages_about(actions: tuple[Action, ...], settings: Callable[[], Settings]) -> dict[str, Page]:
+    """Path -> page, for every page that there is."""
+    return {**xsd.pages(actions), **openapi.pages(actions, settings), **docs.pages()}
 
 
 def _add_rule(path: str, page: Page, settings: Callable[[], Settings], state: BlueprintSetupState) -> None:

@@ -10,10 +10,11 @@ from lxml import etree
 
 from app import create_app
 from refund_api.actions import ACTIONS
-from refund_api.help import docs, openapi, xsd
+from refund_api.help import xsd
+from refund_api.help.blueprint import pages_about
 from refund_api.settings import Settings
 
-PATHS = [*xsd.pages(ACTIONS), *openapi.pages(ACTIONS, Settings), *docs.pages()]
+PATHS = [*pages_about(ACTIONS, Settings)]
 NOT_THERE = "No HTTP resource was found that matches the request URI"
 
 
