@@ -53,7 +53,7 @@ run: .venv/run.stamp ## serve demo orders on http://127.0.0.1:8000 (PORT=8001 fo
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) wsgi:app
 
 test: .venv/dev.stamp ## run every test that needs no system package
-	$(BIN)/python -m pytest --cov --ignore=tests/interop --ignore=tests/browser --numprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest --cov --ignore=tests/interop --ignore=tests/browser --ignore=tests/nginx --numprocesses=4 --dist=loadfile
 
 test-openapi: .venv/openapi.stamp ## requests and classes that other tools make from /openapi.json and /xsd/ are taken
 	$(BIN)/python -m pytest tests/interop/generated
@@ -63,8 +63,10 @@ test-dotnet: .venv/dev.stamp ## a real .NET client (Mono, from apt) against a re
 		{ echo "There is no $$command; on Debian: apt install $(MONO)" >&2; exit 1; }; done
 	$(BIN)/python -m pytest tests/interop/dotnet
 
-test-nginx: .venv/dev.stamp ## a real nginx (nginx-light, from apt) before a real gunicorn: whose address is recorded
-	$(BIN)/python -m pytest tests/interop/nginx
+test-nginx: .venv/dev.stamp ## the site of deploy/nginx, as shipped, in Debian's nginx before real nodes
+	@PATH=$$PATH:/usr/sbin; for command in nginx openssl; do command -v $$command >/dev/null || \
+		{ echo "There is no $$command; on Debian: apt install nginx-light openssl" >&2; exit 1; }; done
+	$(BIN)/python -m pytest tests/nginx tests/interop/nginx
 
 check-deploy: .venv/dev.stamp ## alert rules, dashboard and metrics, judged by promtool (from apt)
 	@command -v promtool >/dev/null || { echo "There is no promtool; on Debian: apt install prometheus" >&2; exit 1; }

@@ -10,10 +10,19 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT = 20.0
+
+
+class Server(Protocol):
+    """Whatever answers HTTP: a gunicorn, or a proxy before several."""
+
+    def connection(self, timeout: float) -> HTTPConnection:
+        """Not yet open."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,13 @@ class Gunicorn:
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def connection(self, timeout: float) -> HTTPConnection:
+        return HTTPConnection(self.host, self.port, timeout=timeout)
+
 
 def free_port() -> int:
     with socket.socket() as listener:
@@ -39,12 +55,17 @@ def free_port() -> int:
 
 @contextmanager
 def gunicorn(
-    target: str, log: Path, env: Mapping[str, str] | None = None, workers: int = 1, project: Path = ROOT
+    target: str,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    workers: int = 1,
+    project: Path = ROOT,
+    port: int | None = None,
 ) -> Iterator[Gunicorn]:
     """Run a WSGI target under gunicorn.conf.py of the project, ours or a checkout; SIGTERM at the end, then wait."""
-    port = free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", str(project / "gunicorn.conf.py"), "-b", f"127.0.0.1:{port}"]
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             [*command, "-w", str(workers), target],
             cwd=project,
@@ -55,7 +76,7 @@ def gunicorn(
         )
         server = Gunicorn("127.0.0.1", port, process, log)
         try:
-            wait_until_listening(server)
+            wait_for_port(process, port, log)
             yield server
         finally:
             process.terminate()
@@ -66,15 +87,16 @@ def gunicorn(
                 process.wait()
 
 
-def wait_until_listening(server: Gunicorn) -> None:
+def wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait until the process, or one of its children, listens on loopback. AssertionError: it ended, or is too slow."""
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
-        if server.process.poll() is not None:
+        if process.poll() is not None:
             break
         try:
-            socket.create_connection((server.host, server.port), timeout=1).close()
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             time.sleep(0.05)
         else:
             return
-    raise AssertionError(f"gunicorn did not start:\n{server.log.read_text(errors='replace')}")
+    raise AssertionError(f"it did not start:\n{log.read_text(errors='replace')}")

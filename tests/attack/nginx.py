@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers import START_TIMEOUT, Gunicorn, free_port
+from tests.servers import START_TIMEOUT, Gunicorn, free_port, wait_for_port
 
 CONFIGURATION = """
 daemon off;
@@ -54,35 +52,30 @@ class Nginx:
 @contextmanager
 def nginx_before(server: Gunicorn, folder: Path) -> Iterator[Nginx]:
     """Run nginx until the end of the block. FileNotFoundError: there is none on this machine."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    if program is None:
-        raise FileNotFoundError("There is no nginx; on Debian: apt install nginx-light")
+    program = nginx_program()
     ports = Nginx(free_port(), free_port())
     configuration = folder / "nginx.conf"
-    address = f"{server.host}:{server.port}"
     configuration.write_text(
-        CONFIGURATION.format(folder=folder, address=address, buffering=ports.buffering, streaming=ports.streaming)
+        CONFIGURATION.format(
+            folder=folder, address=server.address, buffering=ports.buffering, streaming=ports.streaming
+        )
     )
     process = subprocess.Popen(
         [program, "-p", str(folder), "-c", str(configuration), "-e", str(folder / "error.log")],
         stdin=subprocess.DEVNULL,
     )
     try:
-        _wait_until_listening(process, ports, folder)
+        for port in (ports.buffering, ports.streaming):
+            wait_for_port(process, port, folder / "error.log")
         yield ports
     finally:
         process.terminate()
         process.wait(START_TIMEOUT)
 
 
-def _wait_until_listening(process: subprocess.Popen[bytes], ports: Nginx, folder: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    for port in (ports.buffering, ports.streaming):
-        while process.poll() is None and time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        else:
-            raise AssertionError(f"nginx did not start:\n{(folder / 'error.log').read_text(errors='replace')}")
+def nginx_program() -> str:
+    """Its path. FileNotFoundError: there is none on this machine."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise FileNotFoundError("There is no nginx; on Debian: apt install nginx-light")
+    return program

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.fakes import signed
-from tests.servers import Gunicorn
+from tests.servers import Server
 from tests.wire import FORMATS, members_of
 
 TRY_AGAIN = 3001
@@ -81,7 +81,7 @@ class Answer:
 class Client:
     """Sends to one server and records in one file; for one thread."""
 
-    def __init__(self, server: Gunicorn, record: Path) -> None:
+    def __init__(self, server: Server, record: Path) -> None:
         self._server = server
         self._record = record.open("ab")
         self.sent = self.answers = self.cut = 0
@@ -96,7 +96,7 @@ class Client:
 
     def ask(self, request: Request, headers: Mapping[str, str] | None = None) -> Answer | None:
         """The answer; None when the connection broke before all of it was read."""
-        connection = http.client.HTTPConnection(self._server.host, self._server.port, timeout=_TIMEOUT)
+        connection = self._server.connection(_TIMEOUT)
         sent_at = self._send(connection, request, headers or {})
         try:
             response = connection.getresponse()
@@ -124,7 +124,7 @@ class Client:
 
     def ask_and_leave(self, request: Request) -> None:
         """Send it and close the connection: the answer is lost."""
-        connection = http.client.HTTPConnection(self._server.host, self._server.port, timeout=_TIMEOUT)
+        connection = self._server.connection(_TIMEOUT)
         self._send(connection, request, {})
         connection.close()
 
@@ -165,7 +165,7 @@ def _read(status: int, content: bytes) -> Answer:
 class Crowd:
     """Clients that ask at the same moment, each from a thread of its own."""
 
-    def __init__(self, server: Gunicorn, directory: Path, size: int) -> None:
+    def __init__(self, server: Server, directory: Path, size: int) -> None:
         self._exits = ExitStack()
         self._clients = [self._exits.enter_context(Client(server, directory / f"{n}.jsonl")) for n in range(size)]
         self._pool = self._exits.enter_context(ThreadPoolExecutor(size))

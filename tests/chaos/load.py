@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from tests.servers import Gunicorn
+from tests.servers import Server
 
 from .client import Client, Request, make_request
 from .stage import Booking, Stage
@@ -51,7 +51,7 @@ class Orders:
 class Load:
     """Clients in threads, from `with` to stop(); then drain() asks again what was not answered."""
 
-    def __init__(self, server: Gunicorn, orders: Orders, records: Path) -> None:
+    def __init__(self, server: Server, orders: Orders, records: Path) -> None:
         self._orders = orders
         self._stopping = threading.Event()
         self._recent: deque[Request] = deque(maxlen=500)
