@@ -30,6 +30,7 @@ ATTACKS := xml_names bodies headers refused_bodies reloads timing
 
 KILLS ?= 1000
 ROUNDS ?= 10
+PAIRS ?= 1000
 SECONDS ?= 1800
 ENGINE ?= all
 REQUESTS ?= 200000
@@ -63,10 +64,15 @@ test-dotnet: .venv/dev.stamp ## a real .NET client (Mono, from apt) against a re
 		{ echo "There is no $$command; on Debian: apt install $(MONO)" >&2; exit 1; }; done
 	$(BIN)/python -m pytest tests/interop/dotnet
 
-test-nginx: .venv/dev.stamp ## the site of deploy/nginx, as shipped, in Debian's nginx before real nodes
+test-nginx: .venv/dev.stamp ## the site of deploy/nginx, as shipped, in Debian's nginx before real nodes (ROUNDS=2 PAIRS=160)
 	@PATH=$$PATH:/usr/sbin; for command in nginx openssl; do command -v $$command >/dev/null || \
 		{ echo "There is no $$command; on Debian: apt install nginx-light openssl" >&2; exit 1; }; done
-	$(BIN)/python -m pytest tests/nginx tests/interop/nginx
+	@for command in mcs mono; do command -v $$command >/dev/null || \
+		{ echo "There is no $$command; on Debian: apt install $(MONO)" >&2; exit 1; }; done
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile tests/nginx tests/interop/nginx
+	$(BIN)/python -m tests.nginx.crowds
+	$(BIN)/python -m tests.nginx.refused_bodies --pairs $(PAIRS)
+	$(BIN)/python -m tests.nginx.restarts --rounds $(ROUNDS)
 
 check-deploy: .venv/dev.stamp ## alert rules, dashboard and metrics, judged by promtool (from apt)
 	@command -v promtool >/dev/null || { echo "There is no promtool; on Debian: apt install prometheus" >&2; exit 1; }
@@ -103,8 +109,8 @@ attack: .venv/dev.stamp ## hostile names, bodies, headers, refused bodies (nginx
 fuzz: .venv/dev.stamp ## damaged and signed requests by the thousand: no promise of the service is broken (REQUESTS=20000 SEED=7)
 	$(BIN)/python -m tests.fuzz.requests --requests $(REQUESTS) --seed $(SEED)
 
-nightly: ## the long forms: 1,000 kills an engine, failpoints, controls, failovers, outages, attacks, fuzz
-	$(MAKE) chaos chaos-failpoints chaos-controls test-ha outage attack fuzz
+nightly: ## the long forms: 1,000 kills an engine, failpoints, controls, failovers, outages, attacks, fuzz, nginx
+	$(MAKE) chaos chaos-failpoints chaos-controls test-ha outage attack fuzz test-nginx
 
 bench-codec: .venv/bench.stamp ## the codecs against their floor and their peers
 	$(BIN)/python -m benchmarks.codec

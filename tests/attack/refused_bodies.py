@@ -14,7 +14,7 @@ import itertools
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class Refusal:
 
 REFUSALS = (
     Refusal(413, "POST", ACTION),
-    Refusal(404, "POST", "/nowhere"),
+    Refusal(404, "POST", "/api//order/cancel"),
     Refusal(405, "PUT", ACTION),
     Refusal(415, "POST", ACTION, (("Content-Encoding", "gzip"),)),
 )
@@ -70,16 +70,19 @@ class Figures:
     refused: Counter[str]
 
 
-def attack(nginx: Nginx, pairs: int) -> dict[int, Figures]:
+Connect = Callable[[Case], http.client.HTTPConnection]
+"""Gives a connection, not yet open, for each request of a pair."""
+
+
+def attack(connect: Connect, pairs: int) -> dict[int, Figures]:
     """By size of the refused body."""
     figures = {size: Figures(0, Counter(), Counter()) for size in SIZES}
     for case in itertools.islice(itertools.cycle(CASES), pairs):
         row = figures[case.size]
         row.pairs += 1
-        port = nginx.streaming if case.streaming else nginx.buffering
         for seen, wanted, answer in (
-            (row.refused, case.refusal.status, _send_refused(port, case)),
-            (row.innocent, 200, _send_good(port)),
+            (row.refused, case.refusal.status, _send_refused(connect(case), case)),
+            (row.innocent, 200, _send_good(connect(case))),
         ):
             if answer != str(wanted):
                 seen[answer] += 1
@@ -93,11 +96,11 @@ def missed(figures: dict[int, Figures]) -> int:
     return innocent + refused
 
 
-def _send_refused(port: int, case: Case) -> str:
+def _send_refused(connection: http.client.HTTPConnection, case: Case) -> str:
     refusal = case.refusal
     body = b"x" * case.size
     headers = {**JSON, **dict(refusal.headers)}
-    return _answer(port, refusal.method, refusal.path, _in_chunks(body) if case.chunked else body, headers)
+    return _answer(connection, refusal.method, refusal.path, _in_chunks(body) if case.chunked else body, headers)
 
 
 def _in_chunks(body: bytes) -> Iterator[bytes]:
@@ -105,13 +108,18 @@ def _in_chunks(body: bytes) -> Iterator[bytes]:
         yield body[start : start + 16_384]
 
 
-def _send_good(port: int) -> str:
-    return _answer(port, "POST", ACTION, b"{}", JSON)
+def _send_good(connection: http.client.HTTPConnection) -> str:
+    return _answer(connection, "POST", ACTION, b"{}", JSON)
 
 
-def _answer(port: int, method: str, path: str, body: bytes | Iterator[bytes], headers: dict[str, str]) -> str:
+def _answer(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: bytes | Iterator[bytes],
+    headers: dict[str, str],
+) -> str:
     """The status of the answer, or the error that came in its place."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
         connection.request(method, path, body, headers, encode_chunked=not isinstance(body, bytes))
         response = connection.getresponse()
@@ -127,6 +135,24 @@ def _shown(counted: Counter[str]) -> str:
     return ", ".join(f"{count} × {answer}" for answer, count in sorted(counted.items())) or "0"
 
 
+def to_either_port(nginx: Nginx) -> Connect:
+    def connect(case: Case) -> http.client.HTTPConnection:
+        port = nginx.streaming if case.streaming else nginx.buffering
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+
+    return connect
+
+
+def print_missed(figures: dict[int, Figures]) -> int:
+    """Print what was missed, by size; gives how many answers that were."""
+    print(f"{'bytes':>9}  {'pairs':>5}  innocent without its answer   refused without its answer")
+    for size, row in figures.items():
+        print(f"{size:>9,}  {row.pairs:>5}  {_shown(row.innocent):<28}  {_shown(row.refused)}")
+    count = missed(figures)
+    print(f"{count} answers missed; the goal is 0 (the refused one's own above {LONGEST_ANSWERED:,} bytes not counted)")
+    return count
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.attack.refused_bodies", description=__doc__)
     parser.add_argument("--pairs", type=int, default=1000)
@@ -135,13 +161,8 @@ def main(arguments: list[str] | None = None) -> int:
         folder = Path(name)
         env = {"REFUND_API_KEYS": KEYS, "REFUND_API_DATABASE_URL": f"sqlite:///{folder}/never-opened.db"}
         with gunicorn("wsgi:app", folder / "gunicorn.log", env) as server, nginx_before(server, folder) as nginx:
-            figures = attack(nginx, options.pairs)
-    print(f"{'bytes':>9}  {'pairs':>5}  innocent without its answer   refused without its answer")
-    for size, row in figures.items():
-        print(f"{size:>9,}  {row.pairs:>5}  {_shown(row.innocent):<28}  {_shown(row.refused)}")
-    count = missed(figures)
-    print(f"{count} answers missed; the goal is 0 (the refused one's own above {LONGEST_ANSWERED:,} bytes not counted)")
-    return 1 if count else 0
+            figures = attack(to_either_port(nginx), options.pairs)
+    return 1 if print_missed(figures) else 0
 
 
 if __name__ == "__main__":

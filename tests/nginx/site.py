@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from http.client import HTTPSConnection
 from itertools import cycle
 from pathlib import Path
@@ -42,7 +43,7 @@ class Site:
     certificate: Certificate
     folder: Path
 
-    @property
+    @cached_property
     def context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.certificate.authority))
 

@@ -6,11 +6,12 @@ Needs Debian's Mono packages; `make test-dotnet` says which when they are missin
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -135,15 +136,49 @@ class Run:
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("mcs")
-    if compiler is None or shutil.which("mono") is None:
+    if shutil.which("mcs") is None or shutil.which("mono") is None:
         pytest.skip("Mono is missing; `make test-dotnet` says what to install")
-    target = tmp_path_factory.mktemp("dotnet") / "RefundClient.exe"
+    return compiled(tmp_path_factory.mktemp("dotnet"))
+
+
+def compiled(folder: Path) -> Path:
+    """RefundClient.exe; it reads a scenario a line."""
+    target = folder / "RefundClient.exe"
     references = ("System.Net.Http", "System.Net.Http.Formatting", "System.Runtime.Serialization")
     source = Path(__file__).with_name("RefundClient.cs")
-    command = [compiler, "-warnaserror", f"-out:{target}", *(f"-r:{name}" for name in references), str(source)]
+    command = ["mcs", "-warnaserror", f"-out:{target}", *(f"-r:{name}" for name in references), str(source)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     return target
+
+
+def scenarios() -> str:
+    """Every case for every client, a line each."""
+    lines = [
+        "\t".join([client, case, order_number(client, suffix), ids, "行程有变 <&> change", str(10000 + number), key])
+        for number, (client, case) in enumerate((client, case) for client in CLIENTS for case in CASES)
+        for suffix, ids, key, _, _ in [CASES[case]]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def answers_of(program: Path, url: str, env: Mapping[str, str] | None = None) -> dict[tuple[str, str], list[str]]:
+    """What the .NET side read: (client, case) -> [code, message, data]."""
+    done = subprocess.run(
+        ["mono", str(program), url],
+        input=scenarios(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        env={**os.environ, **(env or {})},
+    )
+    return {(f[0], f[1]): f[2:] for f in (line.split("\t") for line in done.stdout.splitlines())}
+
+
+def settings(url: str) -> dict[str, str]:
+    """Of a service on this database, for its environment."""
+    keys = json.dumps({"keys": [{"kid": "dotnet", "scheme": "legacy", "secret": SECRET}]})
+    return {"REFUND_API_DATABASE_URL": url, "REFUND_API_KEYS": keys}
 
 
 @pytest.fixture(scope="module")
@@ -151,23 +186,8 @@ def run(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("service")
     url = f"sqlite:///{folder}/refunds.db"
     fill(url)
-    keys = json.dumps({"keys": [{"kid": "dotnet", "scheme": "legacy", "secret": SECRET}]})
-    lines = [
-        "\t".join([client, case, order_number(client, suffix), ids, "行程有变 <&> change", str(10000 + number), key])
-        for number, (client, case) in enumerate((client, case) for client in CLIENTS for case in CASES)
-        for suffix, ids, key, _, _ in [CASES[case]]
-    ]
-    env = {"REFUND_API_DATABASE_URL": url, "REFUND_API_KEYS": keys}
-    with gunicorn("wsgi:app", folder / "gunicorn.log", env) as server, relay_to(server) as relay:
-        done = subprocess.run(
-            ["mono", str(program), f"http://127.0.0.1:{relay.port}/api/order/cancel"],
-            input="\n".join(lines) + "\n",
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=True,
-        )
-    answers = {(f[0], f[1]): f[2:] for f in (line.split("\t") for line in done.stdout.splitlines())}
+    with gunicorn("wsgi:app", folder / "gunicorn.log", settings(url)) as server, relay_to(server) as relay:
+        answers = answers_of(program, f"http://127.0.0.1:{relay.port}/api/order/cancel")
     return Run(answers, relay.connections, relay.expected)
 
 
