@@ -76,7 +76,7 @@ def gunicorn(
         )
         server = Gunicorn("127.0.0.1", port, process, log)
         try:
-            wait_for_port(process, port, log)
+            wait_until_listening(server)
             yield server
         finally:
             process.terminate()
@@ -85,6 +85,10 @@ def gunicorn(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def wait_until_listening(server: Gunicorn) -> None:
+    wait_for_port(server.process, server.port, server.log)
 
 
 def wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from refund_api import words
-from refund_api.http.answers import TRY_AGAIN
+from refund_api.events import TRY_AGAIN
 from refund_api.http.formatters import formatters_for
 from refund_api.http.media import HttpError
 from refund_api.http.negotiation import negotiate
