@@ -14,6 +14,7 @@ from refund_api.http.blueprint import make_blueprint
 from refund_api.http.edge import Edge, Endpoint
 from refund_api.http.proxies import behind_proxies
 from refund_api.once import Once
+from refund_api.ops import logging_setup
 from refund_api.ops.answer_lines import log_answer
 from refund_api.ops.live_figures import LiveFigures
 from refund_api.ops.metrics import Metrics
@@ -54,6 +55,7 @@ def create_app(
     examine = Polled(watch.examine, fresh_seconds=1)
     read_outbox = Polled(watch.read_outbox, fresh_seconds=5)
     metrics = app.extensions["refund_api"] = Metrics(LiveFigures(examine, read_outbox, clock))
+    logging_setup.count_drops_with(metrics.count_dropped_lines)
     endpoints = tuple(
         Endpoint.of(action, Once(partial(_handler, action, handler, read_settings, unit_of_work))) for action in actions
     )

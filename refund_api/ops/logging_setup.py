@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from .line import as_json, as_text
@@ -35,6 +36,12 @@ def start_thread() -> None:
     """Let a thread write the lines of this process, so that nobody waits for a reader of stderr. Once, in a worker."""
     if installed is not None:
         installed.start_thread()
+
+
+def count_drops_with(count: Callable[[int], None]) -> None:
+    """From now on `count` is called with the number of lines whenever this process drops some."""
+    if installed is not None:
+        installed.on_drop = count
 
 
 def _make_handler() -> StderrHandler:

@@ -38,11 +38,19 @@ MakeLine = Callable[[], Line]
 DROPPED: Final = "log_lines_dropped"
 
 
+def _nothing(dropped: int) -> None:
+    pass
+
+
 class StderrHandler(logging.Handler):
-    """Writes records as `render` shows them: a line as a dictionary -> its text, without the line feed at its end."""
+    """Writes records as `render` shows them: a line as a dictionary -> its text, without the line feed at its end.
+
+    `on_drop` is called with the number of lines whenever some are dropped.
+    """
 
     def __init__(self, stderr: Stderr, render: Callable[[Line], str]) -> None:
         super().__init__()
+        self.on_drop: Callable[[int], None] = _nothing
         self._stderr = stderr
         self._render = render
         self._waiting: deque[MakeLine] = deque()
@@ -141,11 +149,15 @@ class StderrHandler(logging.Handler):
                 dropped, self._dropped = self._dropped, 0
             line = make_line(time.time(), logging.WARNING, DROPPED, {"lines": dropped})
             if self._stderr.write(self._bytes_of(line), wait=wait):
-                self._drop(dropped)
+                self._tell_later(dropped)
 
     def _bytes_of(self, line: Line) -> bytes:
         return f"{self._render(line)}\n".encode("utf-8", "backslashreplace")
 
     def _drop(self, count: int) -> None:
+        self.on_drop(count)
+        self._tell_later(count)
+
+    def _tell_later(self, dropped: int) -> None:
         with self._count:
-            self._dropped += count
+            self._dropped += dropped
