@@ -99,18 +99,18 @@ def _kind(answer: Answer) -> str:
 def besieged(site: Site, slow: int, held: int) -> Good:
     """Good requests while so many sockets are slow, and so many clients do not close theirs."""
     kinds = (NOTHING, HALF_HEADERS, HALF_BODY)
+    sockets: list[ssl.SSLSocket] = []
     with ExitStack() as open_sockets:
-        sockets = []
-        for number in range(slow):
-            connection = open_sockets.enter_context(tls_socket(site, f"127.0.3.{number % 200 + 1}"))
-            connection.sendall(kinds[number % len(kinds)])
-            sockets.append(connection)
         for number in range(held):
             connection = open_sockets.enter_context(tls_socket(site, f"127.0.4.{number + 1}"))
             connection.sendall(WHOLE)
             assert read_answer(connection).status == 200
-        with dripping(sockets):
-            return good_requests(site)
+        open_sockets.enter_context(dripping(sockets))
+        for number in range(slow):
+            connection = open_sockets.enter_context(tls_socket(site, f"127.0.3.{number % 200 + 1}"))
+            connection.sendall(kinds[number % len(kinds)])
+            sockets.append(connection)
+        return good_requests(site)
 
 
 def tls_socket(site: Site, source: str) -> ssl.SSLSocket:
@@ -120,12 +120,12 @@ def tls_socket(site: Site, source: str) -> ssl.SSLSocket:
 
 @contextmanager
 def dripping(sockets: list[ssl.SSLSocket]) -> Iterator[None]:
-    """Within this a byte goes out on each socket every second; nginx may have closed some."""
+    """Within this a byte goes out every second on each socket of a list that may grow; nginx may have closed some."""
     ending = threading.Event()
 
     def drip() -> None:
         while not ending.wait(1):
-            for connection in sockets:
+            for connection in list(sockets):
                 with contextlib.suppress(OSError):
                     connection.send(b"a")
 
