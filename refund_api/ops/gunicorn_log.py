@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from gunicorn.glogging import Logger
 
 from . import logging_setup, told_errors
+
+LONGEST_PATH: Final = 256
+"""Characters; what is behind them is cut off."""
 
 
 class GunicornLog(Logger):  # type: ignore[misc]
@@ -42,7 +45,7 @@ class GunicornLog(Logger):  # type: ignore[misc]
             return
         fields = {
             "method": environ["REQUEST_METHOD"],
-            "path": environ["RAW_URI"].partition("?")[0],
+            "path": environ["RAW_URI"].partition("?")[0][:LONGEST_PATH],
             "status": int(str(resp.status).partition(" ")[0]),
             "bytes": resp.sent,
             "milliseconds": round(request_time / timedelta(milliseconds=1), 1),

@@ -16,6 +16,10 @@ from sqlalchemy import Engine, delete, func, select, text
 
 from app import create_app, make_parts
 from refund_api.actions import CANCEL
+from refund_api.ops import logging_setup
+from refund_api.ops.answer_lines import log_answer
+from refund_api.ops.line import as_json, line_of
+from refund_api.ops.stderr_handler import MakeLine
 from refund_api.settings import Settings
 from refund_api.signing.schemes import SCHEMES
 from refund_api.storage.audit import Report, audit
@@ -53,24 +57,28 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `cpu` is in milliseconds; `logged` is what the service wrote to its log."""
+    """What came back. `cpu` is in milliseconds; `logged` are the lines of the log."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
     cpu: float
-    logged: tuple[logging.LogRecord, ...]
+    logged: tuple[str, ...]
 
 
 class KeptLog(logging.Handler):
-    """Keeps what the service logs of one request, so that it does not reach the terminal."""
+    """Keeps the lines that are logged of one request, so that they do not reach the terminal."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.records: list[logging.LogRecord] = []
+        self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
+        self.put(lambda: line_of(record))
+
+    def put(self, make_line: MakeLine) -> None:
+        """As StderrHandler takes what it writes."""
+        self.lines.append(as_json(make_line()))
 
 
 @dataclass
@@ -105,7 +113,7 @@ class Target:
             started.append((status, headers))
             return lambda content: None
 
-        self.log.records.clear()
+        self.log.lines.clear()
         began = time.process_time()
         iterable = self.app(environ, start_response)
         body = b"".join(iterable)
@@ -113,7 +121,7 @@ class Target:
         if hasattr(iterable, "close"):
             iterable.close()
         ((status, headers),) = started
-        return Answer(int(status.split()[0]), tuple(headers), body, cpu, tuple(self.log.records))
+        return Answer(int(status.split()[0]), tuple(headers), body, cpu, tuple(self.log.lines))
 
     def counts(self) -> Counts:
         with self.engine.connect() as connection:
@@ -155,6 +163,8 @@ def target_on(url: str) -> Iterator[Target]:
     """The service on this database, which is migrated. ValueError: there are orders in it already."""
     engine, log = make_engine(url, threads=1), KeptLog()
     logging.getLogger().addHandler(log)
+    logging.getLogger(log_answer.__module__).setLevel(logging.INFO)
+    logging_setup.installed = log  # type: ignore[assignment]
     try:
         upgrade(engine)
         with engine.connect() as connection:
@@ -162,5 +172,6 @@ def target_on(url: str) -> Iterator[Target]:
                 raise ValueError("there are orders in this database; the program needs an empty one, which it fills")
         yield Target(engine, log)
     finally:
+        logging_setup.installed = None
         logging.getLogger().removeHandler(log)
         engine.dispose()
