@@ -69,8 +69,9 @@ class Scene:
                 again = extra
                 coming.append(self.arrivals.come(lambda _: again, rate, seconds))
             time.sleep(max(0.0, began + seconds - time.monotonic()))
+            lifted = time.monotonic()
         ended = time.monotonic()
-        return Seen(name, [arrival for future in coming for arrival in future.result()], began, ended)
+        return Seen(name, [arrival for future in coming for arrival in future.result()], began, lifted, ended)
 
     def settle(self, arrivals: Iterable[Arrival]) -> list[str]:
         """Ask again what was refused. Then the ledger has one refund an order, as told; else what is wrong."""
@@ -111,16 +112,17 @@ def scene_on(stage: Stage, directory: Path) -> Iterator[Scene]:
 
 @dataclass(frozen=True)
 class Seen:
-    """All answers around a fault, and when it began and ended (time.monotonic())."""
+    """All answers around a fault, and when it began, was about to be lifted, and had ended (time.monotonic())."""
 
     fault: str
     arrivals: list[Arrival]
     began: float
+    lifted: float
     ended: float
 
     def during(self, kind: str, since: float = 0.0, until: float = float("inf")) -> list[Arrival]:
-        """Requests of a kind that came so many seconds after the fault began, and before it ended."""
-        first, last = self.began + since, min(self.ended, self.began + until)
+        """Requests of a kind that came so many seconds after the fault began, while it lasted."""
+        first, last = self.began + since, min(self.lifted, self.began + until)
         return [arrival for arrival in self.arrivals if arrival.sent.kind == kind and first <= arrival.at < last]
 
     def row(self, title: str, arrivals: list[Arrival]) -> Row:
