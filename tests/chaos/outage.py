@@ -62,7 +62,7 @@ def restarts(scene: Scene, node: Node, number: int) -> Found:
     without = [arrival for arrival in arrivals if arrival.sent.kind == "none"]
     needing = [arrival for arrival in arrivals if arrival.sent.kind == "ledger"]
     return [
-        row_of(name, "need no database", without).expect_p99(50).expect_codes("1001", "404"),
+        row_of(name, "need no database", without).expect_codes("1001", "404"),
         row_of(name, "need it", needing).expect_codes("1"),
     ], arrivals
 
@@ -75,7 +75,7 @@ def one_order(scene: Scene, node: Node, seconds: float) -> Found:
     others = seen.row("need other orders", seen.during("ledger"))
     return [
         seen.without_database(),
-        others.expect("≥ 95 % code 1", met=others.codes.get("1", 0) >= 0.95 * others.count),
+        others.expect("≥ 90 % code 1", met=others.codes.get("1", 0) >= 0.9 * others.count),
         seen.row("need that order", seen.during("locked")),
         seen.refused(),
     ], seen.arrivals

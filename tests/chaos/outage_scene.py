@@ -63,8 +63,8 @@ class Scene:
         progress(f"{name}: {seconds:g} s")
         coming = [self.arrivals.come(self.load(whole), RATE, whole)]
         time.sleep(BEFORE)
-        began = time.monotonic()
         with fault:
+            began = time.monotonic()
             if extra is not None:
                 again = extra
                 coming.append(self.arrivals.come(lambda _: again, rate, seconds))
