@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -68,7 +68,7 @@ def entry(schemas: tuple[Schema, ...], location: Location) -> bytes:
 
 
 def _net_types() -> Schema:
-    text = files(__package__).joinpath("serialization.xsd").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("serialization.xsd").read_text(encoding="utf-8")
     return Schema(SERIALIZATION, text.removeprefix(_DECLARATION).rstrip("\n"))
 
 

@@ -40,7 +40,7 @@ def _tell(workers: int, threads: int, settings: Settings) -> None:
             threads,
             threads_for(settings.threads),
         )
-    size = f"serving with {workers} workers × {settings.threads} threads"
+    size = f"serving with {workers} workers of {settings.threads} threads each"
     needed = workers * (settings.threads + _BESIDE_REQUESTS)
     engine = make_engine(settings.database_url, threads=1)
     try:

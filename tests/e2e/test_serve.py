@@ -104,7 +104,7 @@ def test_it_serves_from_any_directory_and_reads_its_keys_anew_on_sighup(elsewher
     command = [*COMMAND, "serve", "--bind", f"127.0.0.1:{port}", "-w", "1"]
     with running(command, elsewhere, port) as server:
         assert answer(server) == (200, 1001)
-        wait_for(server, "serving with 1 workers × 4 threads")
+        wait_for(server, "serving with 1 workers of 4 threads each")
         (elsewhere.parent / "keys.json").write_text(ring("k0", "k1"))
         server.process.send_signal(signal.SIGHUP)
         wait_for(server, "active keys: k0, k1")
@@ -174,7 +174,7 @@ def test_options_go_before_gunicorn_cmd_args_and_those_before_our_configuration(
         "['127.0.0.1:1']",
         "7",
         "12",
-        "4",
+        "65",
     ]
 
 

@@ -10,7 +10,7 @@ from refund_api.settings import Settings
 from refund_api.storage.gate import threads_for
 from tests.servers import START_TIMEOUT
 
-SERVING = "serving with 3 workers × 4 threads"
+SERVING = "serving with 3 workers of 4 threads each"
 
 
 def line(
