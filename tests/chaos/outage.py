@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from tests.replication import Node, nodes
@@ -92,6 +92,15 @@ def one_lock(scene: Scene, name: str, fault: AbstractContextManager[None], secon
     ], seen.arrivals
 
 
+def nothing(scene: Scene, seconds: float) -> Found:
+    """The same load and no fault: what the machine makes of it."""
+    seen = scene.under("none", nullcontext(), seconds)
+    return [
+        seen.row("need no database", seen.during("none")).expect_codes("1001", "404"),
+        seen.row("need it", seen.during("ledger")).expect_codes("1"),
+    ], seen.arrivals
+
+
 def crowds(scene: Scene) -> Found:
     """Honest duplicates on a healthy database: fifty identical requests at once."""
     progress("identical requests at once")
@@ -146,6 +155,11 @@ def table(directory: Path, seconds: float) -> tuple[list[Row], list[str]]:
         return settled(scene, one_lock(scene, "table locked", faults.table_locked(node.url), min(10.0, seconds)))
 
 
+def healthy(directory: Path, seconds: float) -> tuple[list[Row], list[str]]:
+    with on_postgres(directory) as (scene, _, _):
+        return settled(scene, nothing(scene, min(30.0, seconds)))
+
+
 def crowd(directory: Path, seconds: float) -> tuple[list[Row], list[str]]:
     with on_postgres(directory) as (scene, _, _):
         return settled(scene, crowds(scene))
@@ -164,6 +178,7 @@ def settled(scene: Scene, found: Found) -> tuple[list[Row], list[str]]:
 
 
 FAULTS: dict[str, Callable[[Path, float], tuple[list[Row], list[str]]]] = {
+    "healthy": healthy,
     "stopped": stopped,
     "frozen": frozen,
     "silent": silent,
