@@ -21,7 +21,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -92,17 +92,13 @@ def passenger_id(number: int, place: int) -> str:
 
 
 @contextmanager
-def empty_database(engine: str, project: Path) -> Iterator[str]:
-    """The URL of a database with the schema of that project's code."""
+def empty_database(server: str, project: Path) -> Iterator[str]:
+    """The URL of a database with the schema of that project's code; on a server, or a file where there is none."""
     with tempfile.TemporaryDirectory(prefix="bench-feed-") as directory:
-        if engine == "sqlite":
-            url = f"sqlite:///{directory}/ledger.db"
+        file = nullcontext(f"sqlite:///{directory}/ledger.db")
+        with fresh_database(server) if server else file as url:
             run(project, url, "db", "upgrade")
             yield url
-        else:
-            with postgres_server() as server, fresh_database(server) as url:
-                run(project, url, "db", "upgrade")
-                yield url
 
 
 def run(project: Path, url: str, *command: str) -> Import:
@@ -124,30 +120,30 @@ def start(project: Path, url: str, *command: str) -> Popen[bytes]:
     return Popen(arguments, cwd=project, env=environ, stdout=DEVNULL, stderr=PIPE)
 
 
-def rates(engine: str, old: Path, feed: Path, orders: int, rounds: int) -> tuple[float, float, float]:
+def rates(server: str, old: Path, feed: Path, orders: int, rounds: int) -> tuple[float, float, float]:
     """Orders a second: of the old code, of the new, and of the new when it imports the same file again."""
     samples: dict[str, list[float]] = {"old": [], "new": [], "again": []}
     for number in range(1, rounds + 1):
         for name, project in (("old", old), ("new", ROOT)):
-            progress(f"{engine}: {name} code, round {number} of {rounds}")
-            with empty_database(engine, project) as url:
+            progress(f"{name} code, round {number} of {rounds}")
+            with empty_database(server, project) as url:
                 samples[name].append(orders / run(project, url, "orders", "import", str(feed)).seconds)
                 if name == "new":
                     samples["again"].append(orders / run(project, url, "orders", "import", str(feed)).seconds)
     return (*(statistics.median(samples[name]) for name in ("old", "new", "again")),)  # type: ignore[return-value]
 
 
-def peak(engine: str, feed: Path) -> float:
+def peak(server: str, feed: Path) -> float:
     """MiB that the import of an empty database needs at its peak."""
-    progress(f"{engine}: memory")
-    with empty_database(engine, ROOT) as url:
+    progress("memory")
+    with empty_database(server, ROOT) as url:
         return run(ROOT, url, "orders", "import", str(feed)).peak
 
 
-def delays(engine: str, feed: Path, orders: int) -> tuple[list[float], list[float]]:
+def delays(server: str, feed: Path, orders: int) -> tuple[list[float], list[float]]:
     """Milliseconds of cancellations: alone, and while the feed is imported again."""
-    progress(f"{engine}: cancellations beside an import")
-    with empty_database(engine, ROOT) as url:
+    progress("cancellations beside an import")
+    with empty_database(server, ROOT) as url:
         run(ROOT, url, "orders", "import", str(feed))
         service = make_engine(url, threads=1)
         unit_of_work = SqlUnitOfWork(service)
@@ -181,14 +177,15 @@ def cancel(unit_of_work: SqlUnitOfWork, number: int) -> float:
 
 
 def measure(engine: str, old: Path, orders: int, rounds: int) -> Result:
-    with tempfile.TemporaryDirectory(prefix="bench-feed-") as directory:
+    needed = postgres_server() if engine == "postgres" else nullcontext("")
+    with tempfile.TemporaryDirectory(prefix="bench-feed-") as directory, needed as server:
         feed, tenth, mixed = (Path(directory) / name for name in ("feed", "tenth", "mixed"))
         write_feed(feed, orders)
         write_feed(tenth, orders // 10)
         write_feed(mixed, orders // 2, large_every=500)
-        old_rate, new_rate, again_rate = rates(engine, old, feed, orders, rounds)
-        peaks = peak(engine, tenth), peak(engine, feed)
-        alone, beside = delays(engine, mixed, orders // 2)
+        old_rate, new_rate, again_rate = rates(server, old, feed, orders, rounds)
+        peaks = peak(server, tenth), peak(server, feed)
+        alone, beside = delays(server, mixed, orders // 2)
     progress("")
     return Result(old_rate, new_rate, again_rate, *peaks, len(beside), p99(alone), p99(beside), max(beside))
 
@@ -216,9 +213,11 @@ def main() -> int:
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # so that a server is stopped too
     engines = tuple(FASTER) if chosen.engine == "all" else (chosen.engine,)
-    results = {engine: measure(engine, chosen.old.resolve(), chosen.orders, chosen.rounds) for engine in engines}
-    for engine, result in results.items():
-        print(engine, *(f"{name} {value:.1f}" for name, value in asdict(result).items()), sep="\n  ")
+    results = {}
+    for engine in engines:
+        results[engine] = measure(engine, chosen.old.resolve(), chosen.orders, chosen.rounds)
+        figures = (f"{name} {value:.1f}" for name, value in asdict(results[engine]).items())
+        print(engine, *figures, sep="\n  ", flush=True)
     reached = list(goals(results))
     for goal in reached:
         print(f"{'pass' if goal.passed else 'MISS'}  {goal.text}: {goal.measured:.2f} (goal <= {goal.limit:.2f})")
