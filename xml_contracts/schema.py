@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -42,6 +41,17 @@ class Schema:
         return (_DECLARATION + self.text + "\n").encode()
 
 
+# Read when the module is, because the modules that read it are then in memory before gunicorn forks its workers.
+_NET_TYPES: Final = Schema(
+    SERIALIZATION,
+    files(__package__)
+    .joinpath("serialization.xsd")
+    .read_text(encoding="utf-8")
+    .removeprefix(_DECLARATION)
+    .rstrip("\n"),
+)
+
+
 def schema_set(*classes: type, location: Location | None = None) -> tuple[Schema, ...]:
     """The schemas that the contracts of these classes need together, that of .NET's own types first.
 
@@ -55,7 +65,7 @@ def schema_set(*classes: type, location: Location | None = None) -> tuple[Schema
         types = documents.setdefault(declaration.namespace, _Document(declaration.namespace)).types
         if types.setdefault(declaration.name, cls) is not cls:
             raise DeclarationError(f"{cls.__name__}: another contract is called {declaration.name} too")
-    return (_net_types(), *(Schema(d.namespace, d.text(location)) for d in documents.values()))
+    return (_NET_TYPES, *(Schema(d.namespace, d.text(location)) for d in documents.values()))
 
 
 def entry(schemas: tuple[Schema, ...], location: Location) -> bytes:
@@ -65,11 +75,6 @@ def entry(schemas: tuple[Schema, ...], location: Location) -> bytes:
         root.append(_import(schema.namespace, location))
     indent(root)
     return (_DECLARATION + tostring(root, encoding="unicode") + "\n").encode()
-
-
-def _net_types() -> Schema:
-    text = Path(__file__).with_name("serialization.xsd").read_text(encoding="utf-8")
-    return Schema(SERIALIZATION, text.removeprefix(_DECLARATION).rstrip("\n"))
 
 
 def _in_order_of_export(cls: type) -> Iterator[type]:

@@ -39,6 +39,7 @@ _START: Final = """SwaggerUIBundle({
   url: "openapi.json", dom_id: "#swagger-ui", supportedSubmitMethods: [], docExpansion: "full",
 });
 """
+_DIST: Final = files("flask_swagger_ui").joinpath("dist")
 _ASSETS: Final = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -56,4 +57,4 @@ def pages() -> dict[str, Page]:
 
 
 def _asset(name: str, content_type: str, _: Request) -> Content:
-    return Content(files("flask_swagger_ui").joinpath("dist", name).read_bytes(), content_type)
+    return Content(_DIST.joinpath(name).read_bytes(), content_type)
