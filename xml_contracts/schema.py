@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -44,11 +45,7 @@ class Schema:
 # Read when the module is, because the modules that read it are then in memory before gunicorn forks its workers.
 _NET_TYPES: Final = Schema(
     SERIALIZATION,
-    files(__package__)
-    .joinpath("serialization.xsd")
-    .read_text(encoding="utf-8")
-    .removeprefix(_DECLARATION)
-    .rstrip("\n"),
+    Path(__file__).with_name("serialization.xsd").read_text(encoding="utf-8").removeprefix(_DECLARATION).rstrip("\n"),
 )
 
 

@@ -1,7 +1,7 @@
 """Thousands of rows in one statement of PostgreSQL: they travel as texts, one for each column, that join its values.
 
 No value of ours has a line feed in it, which joins them, or is empty, which stands for NULL. COPY was measured beside
-it: it writes new rows as fast and, through a staging table, changes known ones more slowly (docs/adr/0013).
+it: it writes new rows as fast and, through a staging table, changes known ones more slowly (docs/adr/0012).
 """
 
 from __future__ import annotations
