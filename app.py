@@ -53,8 +53,8 @@ def create_app(
     unit_of_work = Once(partial(_unit_of_work, read_settings))
     watch = DatabaseWatch(partial(_database_url, read_settings))
     examine = Polled(watch.examine, fresh_seconds=1)
-    read_outbox = Polled(watch.read_outbox, fresh_seconds=5)
-    metrics = app.extensions["refund_api"] = Metrics(LiveFigures(examine, read_outbox, clock))
+    read_figures = Polled(watch.read_figures, fresh_seconds=5)
+    metrics = app.extensions["refund_api"] = Metrics(LiveFigures(examine, read_figures, clock))
     logging_setup.count_drops_with(metrics.count_dropped_lines)
     endpoints = tuple(
         Endpoint.of(action, Once(partial(_handler, action, handler, read_settings, unit_of_work))) for action in actions

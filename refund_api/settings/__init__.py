@@ -75,7 +75,7 @@ class Settings:
         "`1` names in a response header what was skipped while reading.",
     )
     log_level: str = setting("INFO", one_of(_LOG_LEVELS), "The least important lines that are logged.")
-    threads: int = setting(4, number(1, 64), "Threads of each worker, and its connections to the database.")
+    threads: int = setting(4, number(1, 64), "How many requests of a worker use the ledger at once.")
     notice_days: int = setting(
         NOTICE_DAYS, number(1, 365), "An order must depart more than this many days after today, in China."
     )

@@ -16,7 +16,7 @@ from ..ports import LedgerUnavailable
 from .budget import Budget
 from .engines.urls import make_engine
 from .health import Examined, examine
-from .outbox_figures import OutboxFigures, read_outbox
+from .ledger_figures import LedgerFigures, read_figures
 
 _WATCHING: Final = Budget(lock=0.5, statement=0.6, whole=0.7)
 
@@ -31,9 +31,9 @@ class DatabaseWatch:
         """What keeps the service from working. LedgerUnavailable, within 0.7 s: the database does not answer."""
         return examine(self.engine(), _WATCHING)
 
-    def read_outbox(self) -> OutboxFigures:
-        """How much waits in the outbox. LedgerUnavailable, within 0.7 s."""
-        return read_outbox(self.engine(), _WATCHING)
+    def read_figures(self) -> LedgerFigures:
+        """What waits in the outbox, and how old the orders are. LedgerUnavailable, within 0.7 s."""
+        return read_figures(self.engine(), _WATCHING)
 
 
 def _engine(url: Callable[[], str]) -> Engine:

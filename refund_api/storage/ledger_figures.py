@@ -1,4 +1,4 @@
-"""How many refunds wait in the outbox, and for how long: what a graph or an alert needs of it."""
+"""How many refunds wait in the outbox, and for how long, and how old the orders are: what graphs and alerts show."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, Select, and_, func, select
 
 from .budget import Budget
+from .shop.freshness import newest_feed
 from .tables import refund, refund_outbox
 from .transaction import run_reading
 
@@ -19,21 +20,26 @@ MOST_COUNTED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxFigures:
-    """State -> rows, at most MOST_COUNTED each; and when the oldest refund that waits was recorded, None for none."""
+class LedgerFigures:
+    """Times are aware, UTC.
 
-    rows: Mapping[str, int]
-    oldest: datetime | None
+    `outbox_rows` has the rows of each state, at most MOST_COUNTED. `oldest_waiting` is when the oldest refund that
+    waits was recorded, None for none. `feed_as_of` is how far the newest feed knows the shop, None before the first.
+    """
+
+    outbox_rows: Mapping[str, int]
+    oldest_waiting: datetime | None
+    feed_as_of: datetime | None
 
 
-def read_outbox(engine: Engine, budget: Budget) -> OutboxFigures:
+def read_figures(engine: Engine, budget: Budget) -> LedgerFigures:
     """The figures as they are now. LedgerUnavailable: the database did not give them within the budget."""
     return run_reading(engine, _read, budget)
 
 
-def _read(connection: Connection) -> OutboxFigures:
+def _read(connection: Connection) -> LedgerFigures:
     rows = {state: connection.execute(_counting(state)).scalar_one() for state in STATES}
-    return OutboxFigures(rows, connection.execute(_OLDEST).scalar_one())
+    return LedgerFigures(rows, connection.execute(_OLDEST).scalar_one(), newest_feed(connection))
 
 
 def _counting(state: str) -> Select[int]:
