@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -92,7 +92,13 @@ def test_whoever_would_wait_behind_a_request_that_waits_for_its_order_is_refused
 
 def test_the_gate_finds_out_that_a_stopped_server_is_away_and_that_it_is_back(node: Node, postgres: str) -> None:
     engine = make_engine(postgres, threads=1 + CONNECTIONS)
-    gate = Gate(1, 1, questions_to(engine))
+    asking: list[threading.Thread] = []
+
+    def start(work: Callable[[], None]) -> None:
+        asking.append(threading.Thread(target=work))
+        asking[-1].start()
+
+    gate = Gate(1, 1, questions_to(engine), start=start)
     unit = SqlUnitOfWork(engine, gate=gate.passed)
     book(engine)
     node.stop()
@@ -116,6 +122,8 @@ def test_the_gate_finds_out_that_a_stopped_server_is_away_and_that_it_is_back(no
     node.start()
     until(lambda: not _is_refused(unit))
     assert count(engine, refund) == 1
+    for thread in asking:
+        thread.join()
     engine.dispose()
 
 
