@@ -42,7 +42,7 @@ DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) -u P
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test settings-pages test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha outage bench-codec bench-writers bench-audit bench-feed check lint types imports coverage lock clean
+.PHONY: help run test settings-pages test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage bench-codec bench-writers bench-audit bench-feed check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -98,6 +98,11 @@ chaos-controls: .venv/dev.stamp ## with a safeguard taken away, the programs mus
 test-ha: .venv/dev.stamp ## the primary is killed ten times, a standby stops: nothing acknowledged may be lost (ROUNDS=3)
 	$(BIN)/python -m tests.chaos.failover --rounds $(ROUNDS)
 
+test-patroni: .venv/dev.stamp ## Patroni (from apt) on three nodes: five leaders killed, a switchover, two leaders; nothing may be lost
+	@for command in patroni patronictl etcd /usr/lib/postgresql/*/bin/pg_rewind; do command -v $$command >/dev/null || \
+		{ echo "There is no $$command; on Debian: apt install patroni etcd-server postgresql" >&2; exit 1; }; done
+	$(BIN)/python -m tests.patroni.failover
+
 outage: .venv/dev.stamp ## the database stops, freezes or falls silent, or a lock stays, at 50 requests a second: each figure and its goal
 	$(BIN)/python -m tests.chaos.outage
 
@@ -110,7 +115,7 @@ fuzz: .venv/dev.stamp ## damaged and signed requests by the thousand: no promise
 	$(BIN)/python -m tests.fuzz.requests --requests $(REQUESTS) --seed $(SEED)
 
 nightly: ## the long forms: 1,000 kills an engine, failpoints, controls, failovers, outages, attacks, fuzz, nginx
-	$(MAKE) chaos chaos-failpoints chaos-controls test-ha outage attack fuzz test-nginx
+	$(MAKE) chaos chaos-failpoints chaos-controls test-ha test-patroni outage attack fuzz test-nginx
 
 bench-codec: .venv/bench.stamp ## the codecs against their floor and their peers
 	$(BIN)/python -m benchmarks.codec

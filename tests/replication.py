@@ -78,14 +78,9 @@ class Node:
     def kill(self) -> None:
         """-9 to the postmaster and to all its children."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)  # no child is born unseen
-        pids = [self.process.pid, *children_of(self.process.pid)]
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_with_children(self.process.pid)
         self.process.wait()
         self.process = None
-        until(lambda: not any(_runs(pid) for pid in pids))
 
     def value(self, query: LiteralString) -> Any:
         """The first column of the first row; None when there is none."""
@@ -168,6 +163,17 @@ def pair() -> Iterator[Pair]:
         yield found
 
 
+def kill_with_children(*pids: int) -> None:
+    """-9 to processes and to all their children, at one moment; it waits until none of them runs."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)  # no child is born unseen
+    everyone = [*pids, *(child for pid in pids for child in children_of(pid))]
+    for pid in everyone:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    until(lambda: not any(runs(pid) for pid in everyone))
+
+
 def children_of(pid: int) -> list[int]:
     """Process ids, from /proc."""
     found = []
@@ -179,15 +185,16 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
 
 
-def until(reached: Callable[[], bool]) -> None:
-    """Wait for it; AssertionError after PATIENCE."""
-    end = time.monotonic() + PATIENCE
+def until(reached: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """Wait for it; AssertionError after `patience` seconds."""
+    end = time.monotonic() + patience
     while not reached():
         assert time.monotonic() < end, "not reached in time"
         time.sleep(0.02)

@@ -49,10 +49,14 @@ class Orders:
 
 
 class Load:
-    """Clients in threads, from `with` to stop(); then drain() asks again what was not answered."""
+    """Clients in threads, from `with` to stop(); then drain() asks again what was not answered.
 
-    def __init__(self, server: Server, orders: Orders, records: Path) -> None:
+    Between two requests a client waits `pause` seconds.
+    """
+
+    def __init__(self, server: Server, orders: Orders, records: Path, *, pause: float = 0.0) -> None:
         self._orders = orders
+        self._pause = pause
         self._stopping = threading.Event()
         self._recent: deque[Request] = deque(maxlen=500)
         self._open: dict[int, Request] = {}
@@ -116,6 +120,7 @@ class Load:
                 client.ask_and_leave(request)
             elif not self._ask(client, request):
                 self._ask(client, request)  # as clients do: at once, when the connection broke
+            self._stopping.wait(self._pause)
 
     def _ask(self, client: Client, request: Request) -> bool:
         answer = client.ask(request)

@@ -1,0 +1,170 @@
+"""Three PostgreSQL servers under Debian's Patroni, and one etcd, on loopback, with the files of deploy/patroni as shipped.
+
+Of the variables in the shipped files the tests set names, addresses, directories and passwords. At the end each Patroni
+stops its server; so it does when this program is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from psycopg import sql
+
+from tests.postgres import as_another_user, binaries_directory, execute
+from tests.replication import until
+from tests.servers import ROOT, free_port, wait_for_port
+
+from .member import Member, ended_with_us, start
+
+SHIPPED = ROOT / "deploy" / "patroni"
+NAMES = ("one", "two", "three")
+PATIENCE = 120.0  # seconds, on a busy machine, for a node to be there again and for a new leader
+_ROLE = _DATABASE = "refund_api"
+
+
+class Cluster:
+    """All nodes; the service has a role and a database of its own in it, at `url`."""
+
+    def __init__(self, members: list[Member]) -> None:
+        self.members = members
+        self._roles = ["leader", "replica", "sync_standby"]
+        self._password = secrets.token_hex(16)
+
+    @property
+    def url(self) -> str:
+        """All hosts, as docs/operations.md writes it."""
+        hosts = ",".join(member.address for member in self.members)
+        return f"postgresql://{_ROLE}:{self._password}@{hosts}/{_DATABASE}"
+
+    def begin(self) -> None:
+        """The first start: a leader, its standbys, then the role and the database of the service."""
+        self.start_the_dead()
+        role, database = sql.Identifier(_ROLE), sql.Identifier(_DATABASE)
+        execute(
+            self.leader().url,
+            sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, self._password),
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(database, role),
+        )
+
+    def start_the_dead(self) -> None:
+        """As systemd or an operator does, with the data as it was left; then wait until all is well."""
+        for member in self.members:
+            if member.process is None:
+                member.start()
+        self.wait_until_whole()
+
+    def leader(self) -> Member:
+        """The one whose Patroni says that it leads. LookupError: there is none at present."""
+        for member in self.members:
+            if member.is_leader():
+                return member
+        raise LookupError("there is no leader")
+
+    def is_led_by_another(self, former: Member) -> bool:
+        return any(member.is_leader() for member in self.members if member is not former)
+
+    def wait_until_whole(self) -> None:
+        """A leader and two standbys that follow it, one of them for COMMITs to wait for."""
+        until(self._is_whole, PATIENCE)
+
+    def switch_over(self) -> None:
+        """To the standby that COMMITs wait for."""
+        leader = self.leader()
+        candidate = next(row["name"] for row in leader.cluster() if row["role"] == "sync_standby")
+        leader.patronictl("switchover", "--force", "--leader", leader.name, "--candidate", candidate)
+
+    def wait_for_nobody(self) -> None:
+        """From now on a COMMIT is answered as soon as the leader alone has it: refunds can be lost."""
+        leader = self.leader()
+        leader.patronictl(
+            "edit-config", "--force", "-s", "synchronous_mode=false", "-s", "synchronous_mode_strict=false"
+        )
+        self._roles = ["leader", "replica", "replica"]
+        until(lambda: leader.value("SHOW synchronous_standby_names") == "", PATIENCE)
+        self.wait_until_whole()
+
+    def stop(self) -> None:
+        """All at once, so that none is promoted meanwhile."""
+        for member in self.members:
+            member.terminate()
+        for member in self.members:
+            member.wait_for_end()
+
+    def _is_whole(self) -> bool:
+        with suppress(LookupError):
+            rows = self.leader().cluster()
+            roles = sorted(row["role"] for row in rows)
+            timelines = {row.get("timeline") for row in rows}
+            states = {row["state"] for row in rows}
+            return roles == self._roles and states <= {"running", "streaming"} and len(timelines) == 1
+        return False
+
+
+@contextmanager
+def patroni_cluster(logs: Path) -> Iterator[Cluster]:
+    """Three nodes and their etcd, stopped at the end; only their logs are kept."""
+    with ExitStack() as exits:
+        directory = exits.enter_context(tempfile.TemporaryDirectory(prefix="patroni"))
+        user = as_another_user(directory)
+        etcd = exits.enter_context(_etcd(Path(directory), logs, user))
+        shutil.copy(SHIPPED / "config.yml", directory)
+        passwords = {name: secrets.token_hex(16) for name in ("SUPERUSER", "REPLICATION", "RESTAPI")}
+        cluster = Cluster([_member(name, Path(directory), logs, user, etcd, passwords) for name in NAMES])
+        exits.callback(cluster.stop)
+        cluster.begin()
+        yield cluster
+
+
+def _member(name: str, directory: Path, logs: Path, user: list[str], etcd: str, passwords: Mapping[str, str]) -> Member:
+    server, rest = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    own = {
+        "PATRONI_NAME": name,
+        "PATRONI_POSTGRESQL_LISTEN": server,
+        "PATRONI_POSTGRESQL_CONNECT_ADDRESS": server,
+        "PATRONI_POSTGRESQL_DATA_DIR": str(directory / name),
+        "PATRONI_POSTGRESQL_BIN_DIR": str(binaries_directory()),
+        "PATRONI_POSTGRESQL_PGPASS": str(directory / f"{name}.pgpass"),
+        "PATRONI_RESTAPI_LISTEN": rest,
+        "PATRONI_RESTAPI_CONNECT_ADDRESS": rest,
+        "PATRONI_ETCD3_HOSTS": etcd,
+        **{f"PATRONI_{whose}_PASSWORD": password for whose, password in passwords.items()},
+    }
+    command = [*ended_with_us(user, "TERM", "patroni"), directory / "config.yml"]
+    env = _environment("patroni_env.conf", own)
+    return Member(name, command, env, directory / name, logs / f"{name}.log")
+
+
+@contextmanager
+def _etcd(directory: Path, logs: Path, user: list[str]) -> Iterator[str]:
+    """One member; its address for clients."""
+    clients, peers = free_port(), free_port()
+    own = {
+        "ETCD_NAME": "one",
+        "ETCD_DATA_DIR": str(directory / "etcd"),
+        **dict.fromkeys(("ETCD_LISTEN_PEER_URLS", "ETCD_INITIAL_ADVERTISE_PEER_URLS"), f"http://127.0.0.1:{peers}"),
+        **dict.fromkeys(("ETCD_LISTEN_CLIENT_URLS", "ETCD_ADVERTISE_CLIENT_URLS"), f"http://127.0.0.1:{clients}"),
+        "ETCD_INITIAL_CLUSTER": f"one=http://127.0.0.1:{peers}",
+    }
+    log = logs / "etcd.log"
+    process = start(ended_with_us(user, "KILL", "etcd"), _environment("etcd", own), log)
+    try:
+        wait_for_port(process, clients, log)
+        yield f"127.0.0.1:{clients}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _environment(shipped: str, own: dict[str, str]) -> dict[str, str]:
+    """The variables of a shipped file, some with values of our own. KeyError: the file has no such variable."""
+    lines = (SHIPPED / shipped).read_text(encoding="utf-8").splitlines()
+    found = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    if unknown := own.keys() - found.keys():
+        raise KeyError(f"{shipped} has no {', '.join(sorted(unknown))}")
+    return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"} | found | own
