@@ -9,6 +9,7 @@ from flask import Flask
 
 from refund_api import cli
 from refund_api.actions import ACTIONS, Action, Handler
+from refund_api.domain import CHINA
 from refund_api.help.blueprint import make_help
 from refund_api.http.blueprint import make_blueprint
 from refund_api.http.edge import Edge, Endpoint
@@ -28,6 +29,7 @@ from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.gate import WAITING_ROOM, Gate
 from refund_api.storage.questions import CONNECTIONS, questions_to
+from refund_api.storage.shop.demo_order import find_demo_order
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from refund_api.storage.watch import DatabaseWatch
 
@@ -67,7 +69,7 @@ def create_app(
         partial(_origins, read_settings),
     )
     app.register_blueprint(make_blueprint(edge))
-    app.register_blueprint(make_help(actions, read_settings))
+    app.register_blueprint(make_help(actions, read_settings, partial(_demo_order, watch, read_settings, clock), clock))
     app.register_blueprint(make_pages(Pages(partial(_has_pages, read_settings), examine, draining, metrics.page)))
     app.wsgi_app = behind_proxies(app.wsgi_app, partial(_trusted_proxies, read_settings))  # type: ignore[method-assign]
     cli.register(app, read_settings)
@@ -99,6 +101,11 @@ def make_unit_of_work(settings: Settings) -> SqlUnitOfWork:
     engine = make_engine(settings.database_url, threads=settings.threads + CONNECTIONS)
     gate = Gate(settings.threads, WAITING_ROOM, questions_to(engine))
     return SqlUnitOfWork(engine, gate=gate.passed)
+
+
+def _demo_order(watch: DatabaseWatch, settings: Once[Settings], clock: Clock) -> tuple[str, list[str]] | None:
+    earliest = clock().astimezone(CHINA).date() + timedelta(days=settings().notice_days + 1)
+    return find_demo_order(watch.engine(), earliest)
 
 
 def _handler(

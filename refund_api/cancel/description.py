@@ -8,7 +8,7 @@ from xml_contracts.reading import Problem
 from xml_contracts.refund import ApiResult, Terminal, TicketRefundRequest
 
 from .. import words
-from ..described import Description, PossibleResult
+from ..described import Description, PossibleResult, Text
 from ..domain import Refusal
 from ..rules import ShapeFault
 from ..settings import Settings
@@ -33,20 +33,28 @@ def _results(settings: Settings) -> tuple[PossibleResult, ...]:
         PossibleResult(
             "ok",
             ApiResult(Code.OK, words.CANCELLED, _REFUND_ID),
-            "Cancelled, now or before for these very passengers; data is the number of the refund",
-            "harmless: the same number again",
+            Text(
+                "Cancelled, now or before for these very passengers; data is the number of the refund",
+                "已取消：现在取消，或同一批乘客以前已取消；data 是退款编号",
+            ),
+            Text("harmless: the same number again", "无害：返回同一编号"),
         ),
         PossibleResult(
             "invalid_request",
             ApiResult(Code.INVALID_REQUEST, missing),
-            "Invalid request; the message names members and reasons",
-            "no, correct it",
+            Text(
+                "Invalid request; the message names members and reasons", "请求无效；message 说明哪些成员有问题及原因"
+            ),
+            Text("no, correct it", "不要，请先改正"),
         ),
         PossibleResult(
             "signature_rejected",
             ApiResult(Code.SIGNATURE_REJECTED, words.SIGNATURE_REJECTED),
-            "Signature rejected: wrong, too old, or used for something else",
-            "sign anew",
+            Text(
+                "Signature rejected: wrong, too old, or used for something else",
+                "签名被拒绝：不正确、已过期或已用于其他请求",
+            ),
+            Text("sign anew", "重新签名后再发送"),
         ),
         *(_refused(refusal, settings.notice_days) for refusal in _IN_ORDER),
     )
@@ -63,22 +71,23 @@ _IN_ORDER: Final = (
 
 def _refused(refusal: Refusal, notice_days: int) -> PossibleResult:
     result = ApiResult(refusal.value, words.refused(refusal, notice_days=notice_days))
-    again = "no; cancel the others" if refusal is Refusal.ALREADY_CANCELLED else "no"
+    others = refusal is Refusal.ALREADY_CANCELLED
+    again = Text("no; cancel the others", "不要；可取消其余乘客") if others else Text("no", "不要")
     return PossibleResult(refusal.name.lower(), result, _meaning(refusal, notice_days), again)
 
 
-def _meaning(refusal: Refusal, notice_days: int) -> str:
+def _meaning(refusal: Refusal, notice_days: int) -> Text:
     match refusal:
         case Refusal.ORDER_NOT_FOUND:
-            return "There is no such order"
+            return Text("There is no such order", "没有此订单")
         case Refusal.PASSENGER_NOT_IN_ORDER:
-            return "A passenger is not in this order"
+            return Text("A passenger is not in this order", "有乘客不属于此订单")
         case Refusal.ALREADY_CANCELLED:
-            return "A passenger was cancelled before, in another set"
+            return Text("A passenger was cancelled before, in another set", "有乘客此前已在另一次请求中取消")
         case Refusal.ORDER_NOT_CANCELLABLE:
-            return "The order is in a state in which nothing can be cancelled here"
+            return Text("The order is in a state in which nothing can be cancelled here", "订单处于不能在此取消的状态")
         case Refusal.DEPARTS_TOO_SOON:
-            return f"The train departs within {notice_days} days"
+            return Text(f"The train departs within {notice_days} days", f"列车在 {notice_days} 天内发车")
         case _:
             assert_never(refusal)
 
@@ -88,4 +97,5 @@ DESCRIPTION: Final = Description(
     en="Cancel passengers of an order that departs more than 30 days ahead, and refund them.",
     sample=_SAMPLE,
     results=_results,
+    clients=("client.cs", "client.py", "client.js"),
 )

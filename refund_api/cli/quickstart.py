@@ -56,7 +56,8 @@ def quickstart_command(keys_path: Path, url: str, confirmed_name: str | None) ->
         chosen = list(islice(_cancellable(engine, demo_orders), len(FORMATS)))
     if len(chosen) < len(FORMATS):
         raise click.ClickException("The demo orders are all cancelled; remove the demo database for new ones")
-    click.echo(f"Demo: {len(demo_orders)} orders; the key ring is {keys_path}. Stop with Ctrl-C.\n")
+    click.echo(f"Demo: {len(demo_orders)} orders; the key ring is {keys_path}. Stop with Ctrl-C.")
+    click.echo(f"Pages for whoever writes a client, with requests to try: {url.rstrip('/')}/Help\n")
     click.echo("Paste a line into another terminal: it cancels an order and answers code 1 with the refund number.")
     click.echo("Pasted again, it gives the same number. It works for a day here, and for 5 minutes in a real service.")
     numbers = fresh_numbers(len(chosen))
@@ -84,11 +85,12 @@ def refuse_taken_port(url: str) -> None:
 
 def demo_keys(path: Path) -> str:
     """The text of the key ring at `path`. A missing one is made; an existing one is never changed."""
-    ring = {"keys": [{"kid": "demo", "scheme": "legacy", "secret": secrets.token_hex(32)}]}
+    kids = {"demo": "legacy", "demo-v2": "v2"}
+    keys = [{"kid": kid, "scheme": scheme, "secret": secrets.token_hex(32)} for kid, scheme in kids.items()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(json.dumps(ring, indent=2) + "\n")
+            file.write(json.dumps({"keys": keys}, indent=2) + "\n")
     except FileExistsError:
         pass
     except OSError as error:

@@ -16,7 +16,6 @@ from flask import Request
 
 from schemas.openapi import OPENAPI, OPENAPI_XML, openapi_schema
 from xml_contracts.contract import contract_of
-from xml_contracts.serializer import DataContractSerializer
 
 from ..actions import Action
 from ..described import Description, PossibleResult
@@ -26,6 +25,7 @@ from ..once import Once
 from ..settings import Settings
 from .page import Content, Page
 from .refusals import Refused, refusals, try_again
+from .samples import values_of, xml_of
 
 PATH: Final = "/openapi.json"
 VERSION: Final = "1"
@@ -107,11 +107,7 @@ def _requests(
 
 def _sent(format_name: str, request: Any) -> Any:
     """A request as OpenAPI has it: XML as text, the members of JSON and of a form as values."""
-    cls: type = type(request)
-    if format_name == "xml":
-        return DataContractSerializer(cls).write(request).decode()
-    values = {member.name: getattr(request, member.attribute) for member in contract_of(cls).declared}
-    return {name: int(value) if isinstance(value, int) else value for name, value in values.items()}
+    return xml_of(request) if format_name == "xml" else values_of(request)
 
 
 def _responses(
@@ -128,12 +124,12 @@ def _responses(
 def _of_results(
     action: Action, results: tuple[PossibleResult, ...], formatters: tuple[Formatter, ...], text: str
 ) -> dict[str, Any]:
-    rows = [f"| {r.result.code:d} | {r.meaning} | {r.send_again} |" for r in results]
+    rows = [f"| {r.result.code:d} | {r.meaning.en} | {r.send_again.en} |" for r in results]
     table = "\n".join([f"{text}.\n", "| code | means | send it again? |", "|---|---|---|", *rows])
     content = {
         str(formatter.media_types[0]): {
             "schema": _reference(_component(action.result, formatter.name)),
-            "examples": {r.name: {"summary": r.meaning, "value": _written(formatter, r.result)} for r in results},
+            "examples": {r.name: {"summary": r.meaning.en, "value": _written(formatter, r.result)} for r in results},
         }
         for formatter in formatters
         if formatter.write is not None
@@ -152,7 +148,7 @@ def _of_refusals(refused: list[Refused]) -> dict[str, Any]:
     headers = {
         name: {"schema": {"type": "string"}, "example": value} for r in refused for name, value in r.answer.headers
     }
-    response = {"description": "; ".join(r.meaning for r in refused), "content": content}
+    response = {"description": "; ".join(r.meaning.en for r in refused), "content": content}
     return {**response, "headers": headers} if headers else response
 
 

@@ -14,12 +14,17 @@ NOTHING_MORE: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a page answers with; `policy` is its Content-Security-Policy."""
+    """What a page answers with; `policy` is its Content-Security-Policy.
+
+    `language` is that of a page which there is in several; empty for one that asks nobody.
+    """
 
     body: bytes
     content_type: str
     policy: str = NOTHING_MORE
+    status: int = 200
+    language: str = ""
 
 
 Page = Callable[[Request], Content]
-"""Makes the content of one path. It changes nothing: it is asked by GET and HEAD alone."""
+"""Makes the content of one path. It changes nothing."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from werkzeug.exceptions import NotFound
 
 from ..actions import Action
-from ..described import PossibleResult
+from ..described import PossibleResult, Text
 from ..http.answers import Answer, Asked, answer_to
 from ..http.body import MAX_BODY
 from ..http.media import (
@@ -30,7 +30,7 @@ class Refused:
     """A reason for which the action does not run, and the answer that the client gets."""
 
     name: str
-    meaning: str
+    meaning: Text
     answer: Answer
 
 
@@ -49,26 +49,47 @@ def try_again(action: Action) -> PossibleResult:
     answer = answer_to(LedgerUnavailable("away"), Asked(_environ(action), action.result))
     assert answer.value is not None and not isinstance(answer.value, HttpError)
     return PossibleResult(
-        "try_again", answer.value, "Not now; what was asked for may be recorded or not", "yes, after Retry-After"
+        "try_again",
+        answer.value,
+        Text("Not now; what was asked for may be recorded or not", "暂时无法处理；所请求的操作可能已记录，也可能没有"),
+        Text("yes, after Retry-After", "要，等待 Retry-After 之后"),
     )
 
 
-def _reasons(action: Action) -> list[tuple[Exception, str, str]]:
+def _reasons(action: Action) -> list[tuple[Exception, str, Text]]:
+    short, framing = BodyFault.SHORTER_THAN_PROMISED, BodyFault.FRAMING_UNREADABLE
+    other = UnsupportedMediaType(MediaType("text", "plain"))
     return [
-        (BodyCutShort(BodyFault.SHORTER_THAN_PROMISED), "cut_short", "The body ended before its Content-Length"),
-        (BodyCutShort(BodyFault.FRAMING_UNREADABLE), "framing", "The framing of the body cannot be read"),
-        (NotFound(), "not_found", "Another path"),
-        (MethodNotAllowed("GET", action.method), "method", "Another method"),
-        (BodyTooLong(MAX_BODY), "too_long", f"The body has more than {MAX_BODY} bytes"),
         (
-            UnsupportedMediaType(MediaType("text", "plain")),
-            "media_type",
-            "No format of the action has this Content-Type",
+            BodyCutShort(short),
+            "cut_short",
+            Text("The body ended before its Content-Length", "正文比 Content-Length 短"),
         ),
-        (UnsupportedMediaType(None), "no_media_type", "There is a body and no Content-Type"),
-        (BodyEncoded("gzip"), "content_encoding", "The body has a Content-Encoding"),
-        (Exception(), "broken", "A fault of the service"),
-        (TransferCoded(), "transfer_encoding", "The body has a transfer coding other than chunked alone"),
+        (BodyCutShort(framing), "framing", Text("The framing of the body cannot be read", "无法读取正文的分块格式")),
+        (NotFound(), "not_found", Text("Another path", "其他路径")),
+        (MethodNotAllowed("GET", action.method), "method", Text("Another method", "其他方法")),
+        (
+            BodyTooLong(MAX_BODY),
+            "too_long",
+            Text(f"The body has more than {MAX_BODY} bytes", f"正文超过 {MAX_BODY} 字节"),
+        ),
+        (
+            other,
+            "media_type",
+            Text("No format of the action has this Content-Type", "此操作的任何格式都不使用该 Content-Type"),
+        ),
+        (
+            UnsupportedMediaType(None),
+            "no_media_type",
+            Text("There is a body and no Content-Type", "有正文但没有 Content-Type"),
+        ),
+        (BodyEncoded("gzip"), "content_encoding", Text("The body has a Content-Encoding", "正文带有 Content-Encoding")),
+        (Exception(), "broken", Text("A fault of the service", "服务内部错误")),
+        (
+            TransferCoded(),
+            "transfer_encoding",
+            Text("The body has a transfer coding other than chunked alone", "传输编码不是单独的 chunked"),
+        ),
     ]
 
 

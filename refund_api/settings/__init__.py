@@ -98,7 +98,8 @@ class Settings:
     help: Literal["off", "on", "demo"] = setting(
         "off",
         one_of({word: word for word in ("off", "on", "demo")}),
-        "`on` serves `/openapi.json`, `/docs` and `/xsd/` for whoever writes a client; `demo`, as in `make run`, too.",
+        "`on` serves pages for whoever writes a client: `/Help`, `/openapi.json`, `/docs`, `/xsd/`. `demo`, as in "
+        "`make run`, adds pages that sign with the keys whose id begins with `demo`.",
     )
     ops: bool = setting(
         True,
@@ -170,6 +171,8 @@ class Settings:
             raise SettingsError("\n".join([*lines, f"Make a new secret with: {_NEW_SECRET}"]))
         for warning in ring_check.warnings(ring, self.keys_file):
             log.warning("%sKEYS: %s", PREFIX, warning)
+        if self.help == "demo":
+            log.warning("%sHELP is demo: whoever opens the pages can sign with the keys named demo…", PREFIX)
         if ANY in self.cors_origins:
             log.warning("%sCORS_ORIGINS is *: pages of every site may read the answers", PREFIX)
         return self

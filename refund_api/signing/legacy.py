@@ -25,9 +25,18 @@ def sign(request: BaseRequest, path: str, kid: str, secret: bytes) -> str:
 
 def sign_legacy(secret: bytes, *, random: int, time_stamp: str, terminal: int) -> str:
     """HMAC-SHA256 (lower-case hex) over the MD5 (hex) of a string that spells `timestamp` without an underscore."""
-    text = f"random={random}&timestamp={time_stamp}&terminal={terminal}"
+    text = _text(random, time_stamp, terminal)
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     return hmac.digest(secret, digest.encode(), "sha256").hex()
+
+
+def signed_text(request: BaseRequest, path: str, kid: str) -> str:
+    """The text whose MD5 is signed; path and kid are not in it."""
+    return _text(request.random, request.time_stamp or "", int(request.terminal))
+
+
+def _text(random: int, time_stamp: str, terminal: int) -> str:
+    return f"random={random}&timestamp={time_stamp}&terminal={terminal}"
 
 
 def nonce(request: BaseRequest) -> str:

@@ -32,7 +32,13 @@ REQUEST = SeatRequest(1, signed().time_stamp, 12, sign="reverse-ponmlkjihgfedcba
 @pytest.fixture(autouse=True)
 def another_row() -> Iterator[None]:
     SCHEMES["reverse"] = Scheme(
-        re.compile("reverse-[a-z]+-[0-9]+"), backwards, any_case=False, nonce=None, min_secret_bytes=8, weak_taken=False
+        re.compile("reverse-[a-z]+-[0-9]+"),
+        backwards,
+        lambda request, path, kid: str(request.random),
+        any_case=False,
+        nonce=None,
+        min_secret_bytes=8,
+        weak_taken=False,
     )
     yield
     del SCHEMES["reverse"]
