@@ -16,15 +16,15 @@ from ..tables import orders
 from ..transaction import run_reading
 
 DEMO_PREFIX: Final = "DEMO"
-_BEHIND_THE_PREFIX: Final = "DEMP"
+BEHIND_THE_PREFIX: Final = "DEMP"
 _PATH_OF_A_DEMO: Final = ("instance", "refunds.db")
 
 _AN_ORDER = select(exists().select_from(orders))
-# Not LIKE, for which one engine has no capitals; and the key has an index for this.
+# A range and not LIKE, for which one engine has no capitals; and the key has an index for this.
 _ANOTHER_ORDER = select(
     exists()
     .select_from(orders)
-    .where(or_(orders.c.order_number < DEMO_PREFIX, orders.c.order_number >= _BEHIND_THE_PREFIX))
+    .where(or_(orders.c.order_number < DEMO_PREFIX, orders.c.order_number >= BEHIND_THE_PREFIX))
 )
 
 

@@ -10,12 +10,13 @@ from ...domain import BOOKED
 from ..budget import Budget
 from ..tables import orders, passenger, refund
 from ..transaction import run_reading
-from .demo_ledger import DEMO_PREFIX
+from .demo_ledger import BEHIND_THE_PREFIX, DEMO_PREFIX
 
 _ORDER = (
     select(orders.c.order_number)
     .where(
-        orders.c.order_number.startswith(DEMO_PREFIX, autoescape=True),
+        orders.c.order_number >= DEMO_PREFIX,
+        orders.c.order_number < BEHIND_THE_PREFIX,
         orders.c.state == BOOKED,
         orders.c.train_date >= bindparam("earliest"),
         ~exists().where(refund.c.order_number == orders.c.order_number),

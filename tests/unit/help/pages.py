@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from tempfile import gettempdir
 
 from flask.testing import FlaskClient
 from lxml import html
@@ -27,7 +28,7 @@ RING = {
 
 def pages(mode: str = "on") -> FlaskClient:
     """The service, with its database away."""
-    away = "sqlite:////nowhere/refunds.db"
+    away = f"sqlite:///{gettempdir()}/there is no such ledger.db"
     environ = {"REFUND_API_HELP": mode, "REFUND_API_DATABASE_URL": away, "REFUND_API_KEYS": json.dumps(RING)}
     return create_app(Settings.from_environ(environ)).test_client()
 
