@@ -66,6 +66,20 @@ class Cluster:
                 return member
         raise LookupError("there is no leader")
 
+    def synchronous_standby(self) -> Member:
+        """The one that COMMITs wait for. LookupError: there is none at present."""
+        names = [row["name"] for row in self.leader().cluster() if row["role"] == "sync_standby"]
+        for member in self.members:
+            if member.name in names:
+                return member
+        raise LookupError("there is no synchronous standby")
+
+    def waits_for_another(self, former: Member) -> bool:
+        """Whether COMMITs wait for another standby than the former one."""
+        with suppress(LookupError):
+            return self.synchronous_standby() is not former
+        return False
+
     def is_led_by_another(self, former: Member) -> bool:
         return any(member.is_leader() for member in self.members if member is not former)
 
@@ -75,9 +89,8 @@ class Cluster:
 
     def switch_over(self) -> None:
         """To the standby that COMMITs wait for."""
-        leader = self.leader()
-        candidate = next(row["name"] for row in leader.cluster() if row["role"] == "sync_standby")
-        leader.patronictl("switchover", "--force", "--leader", leader.name, "--candidate", candidate)
+        leader, candidate = self.leader(), self.synchronous_standby()
+        leader.patronictl("switchover", "--force", "--leader", leader.name, "--candidate", candidate.name)
 
     def wait_for_nobody(self) -> None:
         """From now on a COMMIT is answered as soon as the leader alone has it: refunds can be lost."""
