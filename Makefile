@@ -42,7 +42,7 @@ DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) -u P
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test settings-pages test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage bench-codec bench-writers bench-audit bench-feed check lint types imports coverage lock clean
+.PHONY: help run test settings-pages test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage bench-codec bench-writers bench-audit bench-capacity bench-feed check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -75,8 +75,8 @@ test-nginx: .venv/dev.stamp ## the site of deploy/nginx, as shipped, in Debian's
 	$(BIN)/python -m tests.nginx.restarts --rounds $(ROUNDS)
 
 check-deploy: .venv/dev.stamp ## alert rules, dashboard, systemd units and the operator's manual, by the tools they are for (from apt)
-	@PATH=$$PATH:/usr/sbin; for command in promtool systemd-analyze nginx openssl; do command -v $$command >/dev/null || \
-		{ echo "There is no $$command; on Debian: apt install prometheus systemd nginx-light openssl" >&2; exit 1; }; done
+	@PATH=$$PATH:/usr/sbin; for command in promtool systemd-analyze nginx openssl sqlite3 curl; do command -v $$command >/dev/null || \
+		{ echo "There is no $$command; on Debian: apt install prometheus systemd nginx-light openssl sqlite3 curl" >&2; exit 1; }; done
 	$(BIN)/python -m pytest tests/interop/promtool tests/interop/systemd tests/interop/manual
 
 test-browser: .venv/dev.stamp ## pages of another origin in a real Chromium (from apt) against a real gunicorn
@@ -126,6 +126,10 @@ bench-writers: .venv/run.stamp ## four writers on one SQLite file, with and with
 
 bench-feed: .venv/dev.stamp ## the order feed beside earlier code: OLD=DIR, a checkout of that
 	$(BIN)/python -m benchmarks.feed --old $(OLD) --engine $(ENGINE)
+
+bench-capacity: .venv/dev.stamp ## what a refund costs: processor time, bytes, memory, on both engines
+	$(BIN)/python -m benchmarks.capacity --engine postgres
+	$(BIN)/python -m benchmarks.capacity --engine sqlite
 
 bench-audit: .venv/dev.stamp ## the audit of a million orders, before and after VACUUM ANALYZE (ENGINE=postgres)
 	$(BIN)/python -m benchmarks.audit --engine $(ENGINE)
