@@ -42,7 +42,7 @@ DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) -u P
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test settings-pages test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage bench-codec bench-writers bench-audit bench-capacity bench-feed check lint types imports coverage lock clean
+.PHONY: help run test settings-pages screenshots test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage bench-codec bench-writers bench-audit bench-capacity bench-feed check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,9 @@ test-browser: .venv/dev.stamp ## pages of another origin in a real Chromium (fro
 	@command -v chromium >/dev/null && test -e $(JQUERY) || \
 		{ echo "There is no chromium or no $(JQUERY); on Debian: apt install chromium libjs-jquery" >&2; exit 1; }
 	$(BIN)/python -m pytest tests/browser
+
+screenshots: .venv/dev.stamp ## write docs/images anew, as the help pages look in Chromium (with a font for Chinese)
+	$(BIN)/python -m tests.browser.screenshots
 
 mono-packages:
 	@echo $(MONO)

@@ -63,12 +63,21 @@ class Chromium:
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.send("Page.enable", session)
+        page = Page(self, session)
+        page.go(url)
+        return page
+
+    def navigate(self, session: str, url: str) -> None:
+        """Have the page of this session load the URL, and wait until it is loaded."""
         self._events.clear()
         self.send("Page.navigate", session, url=url)
         loaded = ("Page.loadEventFired", session)
         if loaded not in self._events:
             self._receive_until(lambda message: (message.get("method"), message.get("sessionId")) == loaded)
-        return Page(self, session)
+
+    def has_told(self, event: tuple[str, str]) -> bool:
+        """Whether an event came, of this name and session, since the last page was loaded."""
+        return event in self._events
 
     def _receive_until(self, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         overdue = threading.Timer(TIMEOUT, self.process.kill)
@@ -96,6 +105,22 @@ class Page:
 
     browser: Chromium
     session: str
+
+    def go(self, url: str) -> None:
+        """Load another URL in this tab."""
+        self.browser.navigate(self.session, url)
+
+    def send(self, method: str, **params: Any) -> dict[str, Any]:
+        """The result of a command to this page."""
+        return self.browser.send(method, self.session, **params)
+
+    def seen(self, method: str) -> bool:
+        """Whether the browser has told of such an event of this page since it was loaded."""
+        return self.browser.has_told((method, self.session))
+
+    def wait_until(self, condition: str) -> None:
+        """Wait until a JavaScript expression is true. AssertionError: the browser was killed after TIMEOUT."""
+        self.run(f"async () => {{ while (!({condition})) await new Promise(done => setTimeout(done, 20)); }}")
 
     def run(self, script: str, *arguments: Any) -> Any:
         """Call the script, an asynchronous JavaScript function, with the arguments; what it returns, as JSON has it.
