@@ -68,15 +68,19 @@ class Site:
 
 @contextmanager
 def running_site(
-    folder: Path, nodes: Sequence[str], *, origins: str = f"{LISTED} $http_origin;", days: int = 30
+    folder: Path, nodes: Sequence[str], *, origins: str = f"{LISTED} $http_origin;", days: int = 30, pages: bool = False
 ) -> Iterator[Site]:
     """Run nginx with the site until the end of the block; a node is `host:port`, `days` are those of make_certificate.
+
+    `pages` also forwards the pages for client developers.
 
     FileNotFoundError: this machine has no nginx.
     """
     folder.mkdir()
     site = Site(free_port(), make_certificate(folder, days), folder)
     configuration = write_configuration(site, nodes, origins)
+    if pages:
+        shutil.copy(SHIPPED / "pages.conf", folder / "refund-api")
     error_log = folder / "log" / "error.log"
     process = subprocess.Popen(
         [nginx_program(), "-c", str(configuration), "-e", str(error_log), "-g", "daemon off;"],
