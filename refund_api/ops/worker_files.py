@@ -82,17 +82,23 @@ def this_worker() -> Path | None:
 
 
 def _reserved(directory: Path) -> bool:
-    """Make the files of this process at their full size; False when there is no space, and then none is left."""
-    paths = [directory / f"{kind}_{os.getpid()}.db" for kind in _KINDS]
+    """Make the files of this process at their full size; False when there is no space, and then none is left.
+
+    They get their names when they are whole: another worker may read all that have such a name at any time.
+    """
+    names = [directory / f"{kind}_{os.getpid()}.db" for kind in _KINDS]
+    making = {name: name.with_suffix(".new") for name in names if not name.exists()}
     try:
-        for path in paths:
-            with path.open("ab") as file:
+        for path in making.values():
+            with path.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, _SIZE)
     except OSError as error:
         log.error("this worker counts for itself alone, /metrics is incomplete: %s: %s", directory, error.strerror)
-        for path in paths:
+        for path in making.values():
             path.unlink(missing_ok=True)
         return False
+    for name, path in making.items():
+        path.rename(name)
     return True
 
 

@@ -83,7 +83,7 @@ def test_the_wheel_has_what_is_no_python(wheel: Path) -> None:
 
 def test_it_cancels_an_order_from_a_directory_that_knows_nothing_of_it(installed: Path, tmp_path: Path) -> None:
     keys = {"keys": [{"kid": "web", "scheme": "legacy", "secret": "a secret for this test alone"}]}
-    env = {"PATH": os.environ["PATH"], "REFUND_API_DATABASE_URL": f"sqlite:///{tmp_path}/refunds.db"}
+    env = {"PATH": os.environ["PATH"], "REFUND_API_DATABASE_URL": f"sqlite:///{tmp_path}/instance/refunds.db"}
     env["REFUND_API_KEYS"] = json.dumps(keys)
 
     def command(*arguments: str) -> str:

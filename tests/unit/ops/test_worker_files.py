@@ -75,6 +75,23 @@ def test_a_worker_counts_in_files_whose_space_is_taken_from_the_disk(tmp_path: P
         assert file.stat().st_blocks * 512 >= file.stat().st_size > 0, "no hole that a full disk could leave empty"
 
 
+def test_a_file_has_no_name_that_is_read_before_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = made_in(tmp_path)
+    seen: list[list[Path]] = []
+    take_space = os.posix_fallocate
+
+    def look_first(*arguments: int) -> None:
+        seen.append(list(directory.glob("*.db")))
+        take_space(*arguments)
+
+    monkeypatch.setattr(os, "posix_fallocate", look_first)
+    worker_files.this_worker()
+    assert seen == [[], [], []]
+    worker_files.this_worker()
+    assert len(seen) == 3, "a second application of the process counts in the same files"
+    assert {path.suffix for path in directory.iterdir()} == {".db"}
+
+
 def test_every_label_set_that_there_can_be_fits_into_the_space(tmp_path: Path) -> None:
     directory = made_in(tmp_path)
     before = {file: file.stat().st_size for file in files_after_every_label_set(directory)}
