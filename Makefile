@@ -42,7 +42,7 @@ DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) -u P
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test settings-pages screenshots test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage bench-codec bench-writers bench-audit bench-capacity bench-feed check lint types imports coverage lock clean
+.PHONY: help run test settings-pages screenshots test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage bench-codec bench-sinks bench-writers bench-audit bench-capacity bench-feed check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -123,6 +123,9 @@ nightly: ## the long forms: 1,000 kills an engine, failpoints, controls, failove
 
 bench-codec: .venv/bench.stamp ## the codecs against their floor and their peers
 	$(BIN)/python -m benchmarks.codec
+
+bench-sinks: .venv/bench.stamp ## what log lines and metrics cost a request
+	$(BIN)/python -m benchmarks.sinks
 
 bench-writers: .venv/run.stamp ## four writers on one SQLite file, with and without the file lock
 	$(BIN)/python -m benchmarks.sqlite_writers
