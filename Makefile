@@ -42,7 +42,7 @@ DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) -u P
 	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
 
 .DEFAULT_GOAL := help
-.PHONY: help run test settings-pages screenshots test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage bench-codec bench-sinks bench-writers bench-audit bench-capacity bench-feed check lint types imports coverage lock clean
+.PHONY: help run test settings-pages screenshots test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage soak bench-codec bench-sinks bench-writers bench-audit bench-capacity bench-feed check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -110,6 +110,10 @@ test-patroni: .venv/dev.stamp ## Patroni (from apt) on three nodes: five leaders
 outage: .venv/dev.stamp ## the database stops, freezes or falls silent, or a lock stays, at 50 requests a second: each figure and its goal
 	$(BIN)/python -m tests.chaos.outage
 
+soak: SECONDS = 600
+soak: .venv/dev.stamp ## ten minutes of mixed traffic through nginx with a fault every 30 s: nothing adds up (SECONDS=90)
+	$(BIN)/python -m tests.chaos.soak --seconds $(SECONDS)
+
 attack: .venv/dev.stamp ## hostile names, bodies, headers, refused bodies (nginx), reloads, timing: each figure and its goal
 	@missed=; for program in $(ATTACKS); do \
 		echo "== $$program"; $(BIN)/python -m tests.attack.$$program || missed="$$missed $$program"; \
@@ -118,8 +122,8 @@ attack: .venv/dev.stamp ## hostile names, bodies, headers, refused bodies (nginx
 fuzz: .venv/dev.stamp ## damaged and signed requests by the thousand: no promise of the service is broken (REQUESTS=20000 SEED=7)
 	$(BIN)/python -m tests.fuzz.requests --requests $(REQUESTS) --seed $(SEED)
 
-nightly: ## the long forms: 1,000 kills an engine, failpoints, controls, failovers, outages, attacks, fuzz, nginx
-	$(MAKE) chaos chaos-failpoints chaos-controls test-ha test-patroni outage attack fuzz test-nginx
+nightly: ## the long forms: 1,000 kills an engine, failpoints, controls, failovers, outages, attacks, fuzz, nginx, soak
+	$(MAKE) chaos chaos-failpoints chaos-controls test-ha test-patroni outage attack fuzz test-nginx soak
 
 bench-codec: .venv/bench.stamp ## the codecs against their floor and their peers
 	$(BIN)/python -m benchmarks.codec

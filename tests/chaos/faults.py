@@ -56,6 +56,16 @@ def frozen(node: Node) -> Iterator[None]:
 
 
 @contextmanager
+def process_frozen(pid: int) -> Iterator[None]:
+    """SIGSTOP to one process, as when its machine has no time for it."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        _signal_all([pid], signal.SIGCONT)
+
+
+@contextmanager
 def order_locked(url: str, order_number: str) -> Iterator[None]:
     """Another client of the database holds the row of an order."""
     with psycopg.connect(url) as connection:

@@ -46,6 +46,11 @@ class Node:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def server(self) -> Gunicorn:
+        assert self._server is not None
+        return self._server
+
     def start(self) -> None:
         """Wait until it listens."""
         self._running = gunicorn("wsgi:app", self._log, self._env, WORKERS, port=self.port)
@@ -58,13 +63,11 @@ class Node:
         self._running = None
 
     def reload(self) -> None:
-        assert self._server is not None
-        self._server.process.send_signal(signal.SIGHUP)
+        self.server.process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """All processes at once, as when the machine fails."""
-        assert self._server is not None
-        for process in (self._server.process.pid, *workers_of(self._server)):
+        for process in (self.server.process.pid, *workers_of(self.server)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         self.stop()
