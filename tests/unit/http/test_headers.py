@@ -62,7 +62,7 @@ def test_the_answer_is_the_one_without_the_long_header(headers: dict[str, str], 
 
 
 def answer(
-    headers: dict[str, str], method: str = "POST", path: str = "/api/order/cancel"
+    headers: dict[str, str], method: str = "POST", path: str = "/api/order/cancel", app: Any = None
 ) -> tuple[str, dict[str, str]]:
     """Status line and headers of the answer to a JSON body with these headers of the environ."""
     request = {
@@ -72,7 +72,7 @@ def answer(
         "body": {"text": "{}"},
     }
     started: list[Any] = []
-    app: Any = create_app(handler=Recorder())
+    app = app or create_app(handler=Recorder())
     b"".join(app(environ_of(request) | headers, lambda *given: started.append(given)))
     ((status, pairs),) = started
     return status, dict(pairs)
@@ -121,6 +121,10 @@ NAMES = [*NEGOTIATED, "HTTP_CONNECTION", "HTTP_CONTENT_ENCODING", "HTTP_HOST", "
 @pytest.mark.parametrize("name", NAMES)
 def test_half_a_megabyte_of_one_header_takes_no_more_calls_than_two_kilobytes(name: str) -> None:
     """Calls are counted and not seconds: a slow machine does not change them."""
+    app = create_app(handler=Recorder())
+    answer({}, app=app)  # what the first request makes is no call of the others
     for unit in UNITS:
-        short, long = (len(calls(partial(answer, {name: unit * (size // len(unit))}))) for size in (2_000, 500_000))
+        short, long = (
+            len(calls(partial(answer, {name: unit * (size // len(unit))}, app=app))) for size in (2_000, 500_000)
+        )
         assert long <= short + 50, unit
