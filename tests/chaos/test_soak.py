@@ -56,7 +56,7 @@ def test_a_line_may_go_with_a_killed_worker_of_its_node_and_of_that_moment_alone
 
 
 def test_growth_is_what_the_last_round_has_more_than_the_second() -> None:
-    warming, warm, grown = Reading(50, 10, 5), Reading(100, 30, 9), Reading(106, 39, 14)
+    warming, warm, grown = Reading(50, 10, 5), Reading(100, 30, 9), Reading(106, 47, 18)
     assert warm_and_last([warming, warm], 1) is None
     assert warm_and_last([warming, warm, warm, grown], 1) == (warm, grown)
     assert missed(warm, warm) == []
