@@ -57,9 +57,9 @@ class Service:
 
     def new_order(self) -> str:
         order_number = f"CTT{next(_numbers)}"
-        orders, _ = read_import([order_line(order_number)])
         engine = make_engine(self.database_url, threads=1)
-        import_orders(engine, orders, lambda done: None)
+        with read_import([order_line(order_number)])[0] as orders:
+            import_orders(engine, orders, lambda done: None)
         engine.dispose()
         return order_number
 
