@@ -135,14 +135,15 @@ def _explains(settings: Once[Settings]) -> bool:
 
 
 def _trusted_proxies(settings: Once[Settings]) -> int:
-    try:
-        return settings().trusted_proxies
-    except SettingsError:
-        return 0  # the request finds out for itself, and the application answers it
+    return _or_defaults(settings).trusted_proxies
 
 
 def _origins(settings: Once[Settings]) -> tuple[str, ...]:
+    return _or_defaults(settings).cors_origins
+
+
+def _or_defaults(settings: Once[Settings]) -> Settings:
     try:
-        return settings().cors_origins
+        return settings()
     except SettingsError:
-        return ()  # as above
+        return Settings()  # the request finds out for itself, and the application answers it

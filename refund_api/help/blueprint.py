@@ -11,18 +11,16 @@ from functools import partial
 from typing import Final
 
 from flask import Blueprint, Response, request
-from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import Rule
 
 from ..actions import Action
+from ..http.pages import PAGE_METHODS, add_page
 from ..ports import Clock, utc_now
 from ..settings import Settings
 from . import action_pages, demo_pages, docs, openapi, xsd
 from .page import Content, Page
 from .try_it import FindOrder
 
-_METHODS: Final = ("GET", "HEAD")
 _OTHER: Final = f"{action_pages.INDEX}/<path:other>"
 
 
@@ -36,10 +34,10 @@ def make_help(
     blueprint = Blueprint("help", __name__)
     posted = demo_pages.posted(actions, settings, clock)
     for path, page in pages_about(actions, settings).items():
-        blueprint.record(partial(_add_rule, path, _view(path, page, None, settings, ("on", "demo"))))
+        blueprint.record(partial(add_page, path, _view(path, page, None, settings, ("on", "demo"))))
     for path, page in demo_pages.pages(actions, settings, find_order).items():
-        blueprint.record(partial(_add_rule, path, _view(path, page, posted.get(path), settings, ("demo",))))
-    blueprint.record(partial(_add_rule, _OTHER, partial(_other, settings)))
+        blueprint.record(partial(add_page, path, _view(path, page, posted.get(path), settings, ("demo",))))
+    blueprint.record(partial(add_page, _OTHER, partial(_other, settings)))
     return blueprint
 
 
@@ -53,17 +51,10 @@ def pages_about(actions: tuple[Action, ...], settings: Callable[[], Settings]) -
     }
 
 
-def _add_rule(path: str, view: Callable[..., Response], state: BlueprintSetupState) -> None:
-    """Straight into the URL map: Flask's add_url_rule redirects, and answers OPTIONS by itself."""
-    endpoint = f"help.{path}"
-    state.app.url_map.add(Rule(path, endpoint=endpoint, merge_slashes=False, strict_slashes=False))
-    state.app.view_functions[endpoint] = view
-
-
 def _view(
     path: str, page: Page, posted: Page | None, settings: Callable[[], Settings], modes: tuple[str, ...]
 ) -> Callable[[], Response]:
-    methods = dict.fromkeys(_METHODS, page) | ({} if posted is None else {"POST": posted})
+    methods = dict.fromkeys(PAGE_METHODS, page) | ({} if posted is None else {"POST": posted})
 
     def view() -> Response:
         mode = settings().help
@@ -79,7 +70,7 @@ def _view(
 def _other(settings: Callable[[], Settings], other: str = "") -> Response:
     """The section's own 404; outside of it, and switched off, it is the framework's."""
     in_section = request.environ["PATH_INFO"].startswith(f"{action_pages.INDEX}/")
-    if settings().help == "off" or not in_section or request.method not in _METHODS:
+    if settings().help == "off" or not in_section or request.method not in PAGE_METHODS:
         raise NotFound
     return _response(action_pages.not_found(settings, request))
 

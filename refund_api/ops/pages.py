@@ -9,19 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from flask import Blueprint, Response, json, request
-from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import Rule
 
+from ..http.pages import PAGE_METHODS, add_page
 from ..ports import LedgerUnavailable
 from ..storage import schema
 from ..storage.health import Examined
 from . import build, metrics
-
-_METHODS: Final = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +73,20 @@ def make_pages(pages: Pages) -> Blueprint:
     """The pages, to be registered on an application."""
     blueprint = Blueprint("ops", __name__)
     for page in (pages.healthz, pages.readyz, pages.metrics, pages.version):
-        blueprint.record(partial(_add_rule, pages, page))
+        path = f"/{page.__name__}"
+        blueprint.record(partial(add_page, path, _view(pages, path, page)))
     return blueprint
 
 
-def _add_rule(pages: Pages, page: Callable[[], Response], state: BlueprintSetupState) -> None:
-    """Straight into the URL map: Flask's add_url_rule redirects, and answers OPTIONS by itself."""
-    path = f"/{page.__name__}"
-
+def _view(pages: Pages, path: str, page: Callable[[], Response]) -> Callable[[], Response]:
     def view() -> Response:
-        if not pages.enabled() or request.environ["PATH_INFO"] != path:  # Werkzeug ignores extra leading slashes
+        if not pages.enabled() or request.environ["PATH_INFO"] != path:
             raise NotFound
-        if request.method not in _METHODS:
-            raise MethodNotAllowed(_METHODS)
+        if request.method not in PAGE_METHODS:
+            raise MethodNotAllowed(PAGE_METHODS)
         return page()
 
-    state.app.url_map.add(Rule(path, endpoint=f"ops.{page.__name__}", merge_slashes=False))
-    state.app.view_functions[f"ops.{page.__name__}"] = view
+    return view
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:

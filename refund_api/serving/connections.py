@@ -12,15 +12,15 @@ from typing import Final
 
 from ..ports import LedgerUnavailable
 from ..settings import Settings
+from ..storage import questions, watch
 from ..storage.connection_limit import connection_limit
 from ..storage.engines.urls import make_engine
 from ..storage.gate import threads_for
-from ..storage.questions import CONNECTIONS
 
 log = logging.getLogger(__name__)
 
-_BESIDE_REQUESTS: Final = CONNECTIONS + 2
-"""Connections of a worker for the questions of the gate, for health and for the outbox."""
+_BESIDE_REQUESTS: Final = questions.CONNECTIONS + watch.CONNECTIONS
+"""Connections of a worker for the questions of the gate, for health and for figures."""
 
 _PATIENCE: Final = 1.0
 """Seconds that the database has to answer."""

@@ -18,6 +18,9 @@ from .engines.urls import make_engine
 from .health import Examined, examine
 from .ledger_figures import LedgerFigures, read_figures
 
+CONNECTIONS: Final = 2
+"""One for health, one for the figures."""
+
 _WATCHING: Final = Budget(lock=0.5, statement=0.6, whole=0.7)
 
 
@@ -38,6 +41,6 @@ class DatabaseWatch:
 
 def _engine(url: Callable[[], str]) -> Engine:
     try:
-        return make_engine(url(), threads=2)
+        return make_engine(url(), threads=CONNECTIONS)
     except ValueError as error:
         raise LedgerUnavailable(str(error)) from error
