@@ -25,33 +25,17 @@ from refund_api.events import (
 from refund_api.ops.metrics import Metrics
 from refund_api.signing.verifier import Cause
 from tests.figures import counted_by
-from tests.world import CONTEXT, ORDER
+from tests.unit.ops import events
+from tests.world import ORDER
 from xml_contracts.reading import Problem, Skipped
 
-DECIDED: dict[str, Any] = {
-    "order_number": ORDER,
-    "passengers": 1,
-    "terminal": 1,
-    "kid": "web",
-    "scheme": "legacy",
-    "attempts": 1,
-    "nonce_conflict": False,
-}
+DECIDED: dict[str, Any] = events.DECIDED | {"nonce_conflict": False}
 RECORDED = RefundRecorded(refund_id="7", **DECIDED)
 
 
 def event(happening: Happening = RECORDED, *skipped: Problem, **changed: Any) -> Event:
-    ordinary = Event(
-        happening=happening,
-        context=CONTEXT,
-        status=200,
-        code=1,
-        read_format="json",
-        write_format="json",
-        skipped=skipped,
-        milliseconds=3.0,
-    )
-    return replace(ordinary, **changed)
+    ordinary = events.event(happening, *skipped, code=1)
+    return replace(ordinary, **({"milliseconds": 3.0} | changed))
 
 
 @pytest.fixture
