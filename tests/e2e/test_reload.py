@@ -133,6 +133,7 @@ def test_a_replaced_key_file_counts_from_a_reload_on_also_for_a_worker_that_was_
 ) -> None:
     assert code(server, OLD) == 2001
     keys.write_text(ring(OLD, NEW))
+    wait_until(server, lambda: len(booted_workers(server)) == 2)  # one of them may have answered before the other is up
     first = booted_workers(server)
     for pid in first:
         os.kill(pid, signal.SIGKILL)
