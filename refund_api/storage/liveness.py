@@ -2,13 +2,14 @@
 
 A transaction that does not end looks the same while the database restarts, is frozen, or has a lock that is not given
 back. Three times tell these apart: when a transaction last got on, which is when it ended with anything but
-LedgerUnavailable; and when a question to the database, which waits for no row lock, was last answered, and last not.
+LedgerUnavailable; when a question to the database, which waits for no row lock, was last answered; and since when all
+questions are answered.
 
 The states that follow from them:
 - flowing: a transaction got on within the last second, or the first one began within it;
 - in doubt: none has for a second, so the database is asked;
-- blocked: in doubt, but the database answers: what is in the ledger waits for locks. When the database was silent
-  before, this is said a second later, because who found it silent may be about to try again;
+- blocked: in doubt, but the database has answered for a second: what is in the ledger waits for locks. Its first answer
+  is not enough, because after a restart those in the ledger may be about to try again, in half a second at most;
 - away: no sign of life for three seconds, and the last question got no answer. The next sign of life ends it.
 
 Three seconds, because no client may notice a restart of two.
@@ -43,7 +44,8 @@ class Liveness:
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
         self._got_on_at = clock()
-        self._answered_at = self._silent_at = -math.inf
+        self._answered_at = -math.inf
+        self._answers_since = math.inf
         self._is_away = False
 
     @property
@@ -52,16 +54,16 @@ class Liveness:
             return State.AWAY
         if self._clock() - self._got_on_at < DOUBT_AFTER:
             return State.FLOWING
-        is_blocked = self._answered_at - max(self._got_on_at, self._silent_at) >= DOUBT_AFTER
-        return State.BLOCKED if is_blocked else State.IN_DOUBT
+        return State.BLOCKED if self._answered_at - self._answers_since >= DOUBT_AFTER else State.IN_DOUBT
 
     def begin(self) -> None:
         """A transaction begins and is alone: nothing could get on before, so doubt counts from now."""
         self._got_on_at = self._clock()
+        self._answers_since = math.inf
 
     def get_on(self) -> None:
         """A transaction got on."""
-        self._got_on_at = self._clock()
+        self.begin()
         self._is_away = False
 
     def hear(self, *, answered: bool) -> None:
@@ -69,7 +71,9 @@ class Liveness:
         now = self._clock()
         if answered:
             self._answered_at = now
+            if self.state is not State.FLOWING:
+                self._answers_since = min(self._answers_since, now)
             self._is_away = False
         else:
-            self._silent_at = now
+            self._answers_since = math.inf
             self._is_away = now - max(self._got_on_at, self._answered_at) >= AWAY_AFTER

@@ -149,8 +149,10 @@ def test_in_doubt_those_who_came_last_leave_the_room_until_it_is_known_what_is_w
 def test_a_lock_that_is_not_given_back_refuses_who_waits_and_who_finds_no_place(scene: Scene) -> None:
     with scene.full():
         early = scene.comes()
-        scene.now = 1.0
-        assert scene.hears(answered=True)
+        for second in (1.0, 2.0):
+            assert not early.done()
+            scene.now = second
+            assert scene.hears(answered=True)
         assert scene.gate.state is State.BLOCKED
         assert "wait for locks" in refusal(early)
         assert "wait for locks" in refusal(scene.comes())

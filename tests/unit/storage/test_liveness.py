@@ -46,16 +46,18 @@ def test_an_idle_ledger_is_no_reason_for_doubt_when_a_transaction_begins(story: 
     assert story.state(at=3600.9) is State.FLOWING
 
 
-def test_a_database_that_answers_while_nothing_gets_on_is_blocked(story: Story) -> None:
-    story.asked(1, answered=True)
+def test_a_database_that_answers_for_a_second_while_nothing_gets_on_is_blocked(story: Story) -> None:
+    story.asked(1, 1.25, 1.9, answered=True)
+    assert story.state() is State.IN_DOUBT
+    story.asked(2, answered=True)
     assert story.state() is State.BLOCKED
     story.at(8).get_on()
     assert story.state(at=8.5) is State.FLOWING
 
 
 def test_an_answer_from_before_the_doubt_proves_nothing(story: Story) -> None:
-    story.asked(0.5, answered=True)
-    assert story.state(at=2) is State.IN_DOUBT
+    story.asked(0.5, 2, answered=True)
+    assert story.state() is State.IN_DOUBT
 
 
 def test_a_database_without_a_sign_of_life_for_three_seconds_is_away(story: Story) -> None:
@@ -79,11 +81,17 @@ def test_the_first_transaction_that_gets_on_ends_it_too(story: Story) -> None:
     assert story.state() is State.FLOWING
 
 
+def test_a_question_that_a_restart_kept_waiting_does_not_make_the_ledger_blocked(story: Story) -> None:
+    story.at(0).get_on()  # asked from the first second on, and answered when the server was back
+    story.asked(1.9, answered=True)
+    assert story.state(at=2.4) is State.IN_DOUBT, "those in the ledger pause before they try again"
+
+
 def test_who_found_the_database_silent_has_a_second_to_try_again_before_it_is_called_blocked(story: Story) -> None:
     story.asked(1, 1.9, answered=False)
     story.asked(2.1, 2.4, 2.7, answered=True)
     assert story.state() is State.IN_DOUBT
-    story.asked(2.9, answered=True)
+    story.asked(3.1, answered=True)
     assert story.state() is State.BLOCKED
 
 
