@@ -192,7 +192,8 @@ def wsgi_call(
     def call() -> bytes:
         answer: Any = application.wsgi_app({**environ, "wsgi.input": io.BytesIO(sample.body)}, start_response)
         content = b"".join(answer)
-        answer.close()
+        if hasattr(answer, "close"):
+            answer.close()
         return content
 
     return call

@@ -39,7 +39,7 @@ class Reader:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._members = contract.members
-        self._positions = {m.qname: i for i, m in enumerate(contract.members)}
+        self._positions: dict[Any, int] = {m.qname: i for i, m in enumerate(contract.members)}
         self._namespaces = {m.name: m.declaring.namespace for m in contract.members}
         # XmlObjectSerializer.IsRootElement: the name of a base contract will do, and anyType.
         self._roots = {contract.qname, _ANY_TYPE, *(f"{{{base.namespace}}}{base.name}" for base in contract.bases)}
@@ -65,9 +65,9 @@ class Reader:
         skipped: dict[str, int] = {}
         last = -1
         for element in root:
-            _refuse_text(element.tail)
-            tag = str(element.tag)
-            position = self._positions.get(tag, -1)
+            if element.tail:
+                _refuse_text(element.tail)
+            position = self._positions.get(element.tag, -1)
             # GetMemberIndex searches forward only: what comes too late is skipped, not refused.
             if position > last:
                 last = position
@@ -75,7 +75,7 @@ class Reader:
                 values[member.attribute] = _read_member(element, member, objects)
             else:
                 _attributes(element)
-                skipped[tag] = position
+                skipped[str(element.tag)] = position
         return Reading(self._contract.cls(**values), (), self._ignored(skipped, values) if skipped else ())
 
     def _ignored(self, skipped: dict[str, int], values: dict[str, Any]) -> tuple[Problem, ...]:
@@ -97,6 +97,8 @@ class Reader:
 
 
 def _read_member(element: Element, member: Member, objects: dict[str, Any]) -> Any:
+    if not element.keys():
+        return _read_value(element, member)
     attributes = _attributes(element)
     if member.primitive.is_value_type and (attributes.ref or attributes.nil or attributes.id):
         raise DocumentError(MemberFault.VALUE_TYPE_CANNOT_REFER, member=member.name)
@@ -104,18 +106,22 @@ def _read_member(element: Element, member: Member, objects: dict[str, Any]) -> A
         return _referred(attributes.ref, member, objects)
     if attributes.nil:
         return None
-    if len(element):
-        raise DocumentError(MemberFault.ELEMENT_INSIDE, member=member.name)
-    read = _type_reader(element, member, attributes.type) if attributes.type else member.primitive.read
-    try:
-        value = read(element.text or "")
-    except ValueNotReadable as error:
-        raise DocumentError(error.reason, *error.arguments, member=member.name) from None
+    value = _read_value(element, member, attributes.type)
     if attributes.id:
         if attributes.id in objects:
             raise DocumentError(MemberFault.REPEATED_ID, attributes.id[:40], member=member.name)
         objects[attributes.id] = value
     return value
+
+
+def _read_value(element: Element, member: Member, type_: str = "") -> Any:
+    if len(element):
+        raise DocumentError(MemberFault.ELEMENT_INSIDE, member=member.name)
+    read = _type_reader(element, member, type_) if type_ else member.primitive.read
+    try:
+        return read(element.text or "")
+    except ValueNotReadable as error:
+        raise DocumentError(error.reason, *error.arguments, member=member.name) from None
 
 
 def _referred(ref: str, member: Member, objects: dict[str, Any]) -> Any:

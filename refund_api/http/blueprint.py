@@ -64,7 +64,7 @@ def _add_rules(edge: Edge, endpoint: Endpoint, state: BlueprintSetupState) -> No
         return edge.serve(endpoint, request.environ)
 
     path = endpoint.action.path
-    url_map, name = state.app.url_map, f"api.{path}"
+    url_map, name = state.app.url_map, path  # no dot in it: else Flask looks six times for what its blueprint adds
     url_map.converters["action_path"] = ActionPath
     for rule in (path, f"/<action_path('{path[1:]}'):path>"):  # the first is matched faster
         url_map.add(Rule(rule, endpoint=name, merge_slashes=False))

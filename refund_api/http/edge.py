@@ -33,6 +33,7 @@ from ..ports import Clock
 from . import cors
 from .answers import Answer, Asked, answer_to, answer_with
 from .body import read_body
+from .finished import FinishedResponse
 from .formatters import OUTSIDE_ANY_ACTION, formatters_for
 from .identity import REQUEST_ID_KEY, echo, ids_of
 from .media import HttpError, MethodNotAllowed, UnsupportedMediaType
@@ -217,9 +218,9 @@ def _write(chosen: Negotiated, answer: Answer) -> bytes:
 
 
 def _response(chosen: Negotiated, answer: Answer, content: bytes, more: tuple[tuple[str, str], ...]) -> Response:
-    status = f"{answer.status} {HTTP_STATUS_CODES.get(answer.status)}"  # else Werkzeug writes the words in capitals
-    content_type = f"{chosen.media_type}; charset={chosen.write_charset}"
-    response = Response(content, status, [("Content-Type", content_type), *NOT_CACHED, *answer.headers, *more])
+    status = f"{answer.status} {HTTP_STATUS_CODES.get(answer.status)}"
     if answer.value is None:
-        del response.headers["Content-Type"]
-    return response
+        return FinishedResponse(status, [*NOT_CACHED, *answer.headers, *more], None)
+    content_type = f"{chosen.media_type}; charset={chosen.write_charset}"
+    headers = [("Content-Type", content_type), *NOT_CACHED, *answer.headers, *more]
+    return FinishedResponse(status, [*headers, ("Content-Length", str(len(content)))], content)
