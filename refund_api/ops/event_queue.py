@@ -1,8 +1,8 @@
 """Tells other sinks what happened, and lets no answer wait for them.
 
-To count an answer and to make its line takes three to five times as long right behind the answer as in a row with
-others, because what it needs is no longer in the caches of the processor. So in a worker whoever answers only puts the
-event into a queue. A thread lets events gather, and then gives them to the sinks.
+To count an answer right behind it takes four times as long as in a row with others, because what counting needs is no
+longer in the caches of the processor (docs/performance.md, 4). So in a worker whoever answers only puts the event into
+a queue. A thread lets events gather, and then gives them to the sinks.
 
 - The thread must never wait for a reader: else figures would stop with the log. So lines are written by another thread
   (stderr_handler.py).
