@@ -17,6 +17,7 @@ from refund_api.http.proxies import behind_proxies
 from refund_api.once import Once
 from refund_api.ops import logging_setup
 from refund_api.ops.answer_lines import log_answer
+from refund_api.ops.event_queue import EventQueue
 from refund_api.ops.live_figures import LiveFigures
 from refund_api.ops.metrics import Metrics
 from refund_api.ops.pages import Pages, make_pages
@@ -58,19 +59,21 @@ def create_app(
     read_figures = Polled(watch.read_figures, fresh_seconds=5)
     metrics = app.extensions["refund_api"] = Metrics(LiveFigures(examine, read_figures, clock))
     logging_setup.count_drops_with(metrics.count_dropped_lines)
+    events = EventQueue(log_answer, metrics)
     endpoints = tuple(
         Endpoint.of(action, Once(partial(_handler, action, handler, read_settings, unit_of_work))) for action in actions
     )
     edge = Edge(
         endpoints,
-        (log_answer, metrics),
+        (events,),
         clock,
         partial(_explains, read_settings),
         partial(_origins, read_settings),
     )
     app.register_blueprint(make_blueprint(edge))
     app.register_blueprint(make_help(actions, read_settings, partial(_demo_order, watch, read_settings, clock), clock))
-    app.register_blueprint(make_pages(Pages(partial(_has_pages, read_settings), examine, draining, metrics.page)))
+    figures = partial(_figures, events, metrics)
+    app.register_blueprint(make_pages(Pages(partial(_has_pages, read_settings), examine, draining, figures)))
     app.wsgi_app = behind_proxies(app.wsgi_app, partial(_trusted_proxies, read_settings))  # type: ignore[method-assign]
     cli.register(app, read_settings)
     return app
@@ -120,6 +123,11 @@ def _unit_of_work(settings: Once[Settings]) -> UnitOfWork:
 
 def _database_url(settings: Once[Settings]) -> str:
     return settings().database_url
+
+
+def _figures(events: EventQueue, metrics: Metrics) -> bytes:
+    events.catch_up()  # else the last answers would be missing
+    return metrics.page()
 
 
 def _has_pages(settings: Once[Settings]) -> bool:

@@ -136,7 +136,7 @@ class Event:
 
     `code` is the one of the action's result; None where the framework answered. `read_format` is None where nobody read
     the body. `skipped` are members that the codec passed over. `milliseconds` count from the call of the view to the
-    answer being written.
+    answer being written, which was at `answered_at`, in seconds since 1970.
     """
 
     happening: Happening
@@ -146,6 +146,7 @@ class Event:
     write_format: str
     skipped: tuple[Problem, ...]
     milliseconds: float
+    answered_at: float
     code: int | None = None
 
 

@@ -153,6 +153,7 @@ class Edge:
             write_format=chosen.writer.name,
             skipped=reading.ignored,
             milliseconds=(time.perf_counter() - started) * 1000,
+            answered_at=time.time(),
             code=None if answer.value is None or isinstance(answer.value, HttpError) else answer.value.code,
         )
         for sink in self._sinks:

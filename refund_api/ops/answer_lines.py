@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from dataclasses import dataclass, fields
-from functools import partial
 from typing import Any, Final, get_args
 
 from xml_contracts.reading import Problem, Skipped
@@ -21,7 +19,7 @@ from xml_contracts.reading import Problem, Skipped
 from .. import words
 from ..events import Broken, Event, Happening, InvalidRequest, LedgerAway, SignatureRejected
 from . import logging_setup
-from .line import Line, make_line
+from .line import make_line
 
 _log = logging.getLogger(__name__)
 
@@ -67,20 +65,16 @@ _KINDS: Final = {happening: _kind(happening) for happening in get_args(Happening
 
 
 def log_answer(event: Event) -> None:
-    """Log the answer, as what the thread that writes will make a line of: to make it now would cost the client time."""
+    """Write the line of an answer, or hand it to the thread that writes lines."""
     happening = event.happening
     kind = _KINDS[type(happening)]
     level = logging.WARNING if getattr(happening, "nonce_conflict", False) else kind.level
     if not _log.isEnabledFor(level):
         return
-    if isinstance(happening, Broken):  # it refers to all that the request had, which must not wait
+    if isinstance(happening, Broken):
         _log.log(level, kind.name, exc_info=happening.error, extra={"fields": fields_of(event)})
     elif logging_setup.installed is not None:
-        logging_setup.installed.put(partial(_line, time.time(), level, event))
-
-
-def _line(seconds: float, level: int, event: Event) -> Line:
-    return make_line(seconds, level, _KINDS[type(event.happening)].name, fields_of(event))
+        logging_setup.installed.put(make_line(event.answered_at, level, kind.name, fields_of(event)))
 
 
 def fields_of(event: Event) -> dict[str, Any]:

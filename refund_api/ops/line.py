@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 from structlog.dev import ConsoleRenderer
-from structlog.processors import JSONRenderer
 
 from . import told_errors
 
@@ -25,7 +24,6 @@ Line = dict[str, Any]
 
 _LEVELS: Final = {level: logging.getLevelName(level).lower() for level in (10, 20, 30, 40, 50)}
 _encode = json.JSONEncoder(separators=(",", ":"), default=repr).encode
-_to_json = JSONRenderer(lambda line, **_: _encode(line))
 _to_text = ConsoleRenderer(repr_native_str=True, sort_keys=False, pad_event_to=20)
 
 
@@ -54,7 +52,7 @@ def line_of(record: logging.LogRecord) -> Line:
 def as_json(line: Line) -> str:
     """The line without its line feed. Changes `timestamp` from seconds into text."""
     line["timestamp"] = _time(line["timestamp"])
-    return str(_to_json(None, "", line))
+    return _encode(line)
 
 
 def as_text(line: Line) -> str:

@@ -1,9 +1,9 @@
 """The handler of every log record: writes it to stderr, and keeps no answer waiting.
 
 A reader of stderr may stall; a write then waits, for as long as the reader likes. So in a worker a thread writes, and
-whoever logs only puts something into a queue of which the thread makes a line. The queue is bounded: what does not fit
-is dropped and counted, as is what could not be written, and a line tells the count as soon as writing works. The thread
-takes many lines at a time, since to be woken costs more than to write a line.
+whoever logs only puts a line into a queue. The queue is bounded: what does not fit is dropped and counted, as is what
+could not be written, and a line tells the count as soon as writing works. The thread takes many lines at a time, since
+to be woken costs more than to write a line.
 
 States of a process:
 - no thread (the master, a worker that is being made): whoever logs writes, and a full pipe drops the line;
@@ -33,8 +33,6 @@ GATHER: Final = 0.1
 LAST_WORDS: Final = 1.0
 """Seconds that the end of a process waits for lines that are not written yet."""
 
-MakeLine = Callable[[], Line]
-
 DROPPED: Final = "log_lines_dropped"
 
 
@@ -53,7 +51,7 @@ class StderrHandler(logging.Handler):
         self.on_drop: Callable[[int], None] = _nothing
         self._stderr = stderr
         self._render = render
-        self._waiting: deque[MakeLine] = deque()
+        self._waiting: deque[Line] = deque()
         self._outage = OutageLines()
         self._dropped = 0
         self._count = threading.Lock()
@@ -76,17 +74,17 @@ class StderrHandler(logging.Handler):
         except Exception:
             self._drop(1)
         else:
-            self.put(lambda: line)
+            self.put(line)
 
-    def put(self, make_line: MakeLine) -> None:
-        """Take a line that is yet to be made; whoever writes it makes it."""
+    def put(self, line: Line) -> None:
+        """Take a line; nobody else may have it any more."""
         if not self._has_thread:
             with self._direct:
-                self._write([make_line], wait=False)
+                self._write([line], wait=False)
         elif len(self._waiting) >= MOST_WAITING:
             self._drop(1)
         else:
-            self._waiting.append(make_line)
+            self._waiting.append(line)
             if not self._awake.is_set():
                 self._awake.set()
 
@@ -112,11 +110,11 @@ class StderrHandler(logging.Handler):
             self._write(self._taken(), wait=True)
         self._write(self._taken(), wait=True)
 
-    def _taken(self) -> Iterator[MakeLine]:
+    def _taken(self) -> Iterator[Line]:
         for _ in range(len(self._waiting)):
             yield self._waiting.popleft()
 
-    def _write(self, waiting: Iterable[MakeLine], *, wait: bool) -> None:
+    def _write(self, waiting: Iterable[Line], *, wait: bool) -> None:
         """Write in pieces that a pipe takes whole."""
         piece = b""
         for content in self._contents(waiting):
@@ -127,12 +125,11 @@ class StderrHandler(logging.Handler):
         if piece:
             self._put(piece, wait=wait)
 
-    def _contents(self, waiting: Iterable[MakeLine]) -> Iterator[bytes]:
+    def _contents(self, waiting: Iterable[Line]) -> Iterator[bytes]:
         """The bytes of each line that is to be written now; of the lines of an outage those whose time has come."""
         now = time.monotonic()
-        for make in waiting:
+        for line in waiting:
             try:
-                line = make()
                 if not self._has_thread or self._outage.admit(line, now):
                     yield self._bytes_of(line)
             except Exception:  # the thread must live on

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from ..ops import logging_setup
+from ..ops import event_queue, logging_setup
 from ..ops.gunicorn_log import GunicornLog
 from ..settings import Settings, SettingsError
 from ..settings.served import are_read, read_serving_settings, serving_settings
@@ -109,6 +109,7 @@ def post_worker_init(worker: Any) -> None:
     """gunicorn's hook, in a worker that is about to serve. The first one logs how much is served, and where."""
     remember(worker)
     logging_setup.start_thread()
+    event_queue.start_threads()
     end_with_master(worker.ppid)
     if worker.age == 1:
         worker.log.info("ready: %s", ", ".join(str(socket) for socket in worker.sockets))

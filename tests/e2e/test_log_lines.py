@@ -28,6 +28,8 @@ from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
 from tests.e2e.faulty import FAULTS
 from tests.fakes import signed
+from tests.figures import counted_by_worker
+from tests.replication import until
 from tests.servers import ROOT, START_TIMEOUT, Gunicorn, free_port, wait_until_listening
 from tests.wire import FORMATS, members_of, write_form, write_json
 from tests.world import ALICE
@@ -187,14 +189,22 @@ def fill(descriptor: int) -> None:
         os.set_blocking(descriptor, True)
 
 
-def test_a_reader_that_stalls_stops_no_answer_and_is_told_what_it_missed(tmp_path: Path) -> None:
+def test_a_reader_that_stalls_stops_neither_answers_nor_figures_and_is_told_what_it_missed(tmp_path: Path) -> None:
+    metrics = tmp_path / "metrics"
+    metrics.mkdir()
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4 * 4096)
-    with FileIO(reader) as stalled, FileIO(writer, "w") as stderr, serving(tmp_path, stderr, target=SHORT) as client:
+    with (
+        FileIO(reader) as stalled,
+        FileIO(writer, "w") as stderr,
+        serving(tmp_path, stderr, target=SHORT, REFUND_API_METRICS_DIR=str(metrics)) as client,
+    ):
         client.send(b"{}", "application/json")  # the worker is ready, and has written what it has to say of that
         fill(writer)
         for _ in range(300):
             assert client.send(b"{}", "application/json")[1] == 200
+        (directory,) = metrics.iterdir()
+        until(lambda: sum(counted_by_worker(directory).values()) == client.sent)  # nobody asks for the page
         content = read_until(stalled, DROPPED)
         while f"request-{client.sent}" not in content:  # until there is room again and all that waited was read
             client.send(b"{}", "application/json")

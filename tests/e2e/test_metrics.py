@@ -12,13 +12,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from prometheus_client.mmap_dict import MmapedDict
 
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
+from tests.figures import counted_by_worker
 from tests.replication import until
 from tests.servers import ROOT, START_TIMEOUT, Gunicorn, free_port, gunicorn
 
@@ -77,17 +76,6 @@ def directory_of(env: dict[str, str]) -> Path:
     return directory
 
 
-def counted_by_worker(directory: Path) -> dict[int, float]:
-    """Process id -> invalid requests that it has answered."""
-    counted = {}
-    for file in directory.glob("counter_*.db"):
-        values: Any = MmapedDict.read_all_values_from_file(str(file))  # type: ignore[no-untyped-call]
-        figures = {key: value for key, value, *_ in values}
-        mine = [value for key, value in figures.items() if "requests_total" in key and '"1001"' in key]
-        counted[int(file.stem.partition("_")[2])] = sum(mine)
-    return counted
-
-
 def load_both_workers(server: Gunicorn, directory: Path, workers: set[int]) -> int:
     """Requests until each of the workers has answered one; returns how many."""
     before = sum(counted_by_worker(directory).values())
@@ -140,6 +128,25 @@ def test_a_reload_keeps_what_was_counted(server: Gunicorn, env: dict[str, str]) 
     sent += load_both_workers(server, directory, living(server))
     assert figure(server, INVALID) == sent
     assert directory_of(env) == directory
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGHUP", "max_requests"])
+def test_a_worker_that_ends_has_counted_its_last_answers(tmp_path: Path, env: dict[str, str], end: str) -> None:
+    most = {"GUNICORN_CMD_ARGS": "--max-requests 20"} if end == "max_requests" else {}
+    with gunicorn("wsgi:app", tmp_path / "gunicorn.log", env | most) as server:
+        until(lambda: figure(server, "refund_api_workers") == 1)
+        (worker,) = living(server)
+        directory = directory_of(env)
+        sent = 0
+        while sent < 10 or (end == "max_requests" and worker in living(server) and sent < 20):
+            post_empty(server)
+            sent += 1
+        if end == "SIGTERM":
+            os.kill(worker, signal.SIGTERM)
+        elif end == "SIGHUP":
+            server.process.send_signal(signal.SIGHUP)
+        until(lambda: worker not in living(server))
+        until(lambda: sum(counted_by_worker(directory).values()) == sent)  # the next worker may have answered some
 
 
 def test_a_worker_that_is_told_to_end_is_not_ready_and_finishes_what_is_in_flight(

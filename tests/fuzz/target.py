@@ -18,8 +18,7 @@ from app import create_app, make_parts
 from refund_api.actions import CANCEL
 from refund_api.ops import logging_setup
 from refund_api.ops.answer_lines import log_answer
-from refund_api.ops.line import as_json, line_of
-from refund_api.ops.stderr_handler import MakeLine
+from refund_api.ops.line import Line, as_json, line_of
 from refund_api.settings import Settings
 from refund_api.signing.schemes import SCHEMES
 from refund_api.storage.audit import Report, audit
@@ -74,11 +73,11 @@ class KeptLog(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.put(lambda: line_of(record))
+        self.put(line_of(record))
 
-    def put(self, make_line: MakeLine) -> None:
+    def put(self, line: Line) -> None:
         """As StderrHandler takes what it writes."""
-        self.lines.append(as_json(make_line()))
+        self.lines.append(as_json(line))
 
 
 @dataclass

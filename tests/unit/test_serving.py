@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from gunicorn.errors import AppImportError
 
 from app import create_app
 from refund_api import serving
+from refund_api.ops import event_queue
 from refund_api.serving import configuration, on_reload, post_worker_init, pre_request, settings_to_serve, when_ready
 from refund_api.serving.gunicorn_server import GunicornServer
 from refund_api.settings import Settings, SettingsError, served
@@ -187,10 +189,13 @@ def test_every_worker_shall_end_with_its_master_and_the_first_one_tells_sizes_an
     caplog.set_level(logging.INFO)
     masters: list[int] = []
     told: list[Any] = []
+    started: list[str] = []
     start.setattr(serving, "end_with_master", masters.append)
     start.setattr(serving, "tell_connections", lambda *sizes: told.append(sizes))
+    start.setattr(event_queue, "start_threads", partial(started.append, "events"))
     for age in (1, 2, 3):
         post_worker_init(Worker(age))
     assert masters == [4711] * 3
+    assert started == ["events"] * 3
     assert told == [(3, 4, Settings.from_environ())]
     assert caplog.messages == ["ready: http://127.0.0.1:8000, unix:/run/refund-api.sock"]

@@ -28,4 +28,5 @@ def event(happening: Happening, *skipped: Problem, code: int | None = None, read
         write_format="json",
         skipped=skipped,
         milliseconds=1.04,
+        answered_at=1_793_000_000.5,
     )

@@ -24,7 +24,6 @@ from refund_api.events import (
 from refund_api.ops import logging_setup
 from refund_api.ops.answer_lines import fields_of, log_answer
 from refund_api.ops.line import Line
-from refund_api.ops.stderr_handler import MakeLine
 from refund_api.rules import ShapeFault
 from tests.unit.ops.events import DECIDED, event
 from tests.world import CONTEXT, ORDER
@@ -45,13 +44,13 @@ DECISION = {"order": ORDER, "passengers": 1, "terminal": 1, "kid": "web", "attem
 
 
 class Lines:
-    """In place of the handler: makes each line at once and keeps it."""
+    """In place of the handler: keeps each line."""
 
     def __init__(self) -> None:
         self.kept: list[Line] = []
 
-    def put(self, make_line: MakeLine) -> None:
-        self.kept.append(make_line())
+    def put(self, line: Line) -> None:
+        self.kept.append(line)
 
 
 @pytest.fixture
