@@ -24,7 +24,7 @@ function list(id, lines) {
 
 function outcome({ problems, signature }) {
   if (problems.length || !signature) return [`${problems.length ? "1001: " : ""}${say.notJudged}`, "bad"];
-  if (signature.cause) return [`1002: ${say.rejected} ${signature.cause}`, "bad"];
+  if (signature.cause) return [`1002: ${say.rejected} ${signature.why}`, "bad"];
   return [`${say.holds} (${signature.scheme}, ${signature.kid})`, "good"];
 }
 
@@ -35,7 +35,7 @@ function show(explained) {
   field("formats").textContent = `${explained.read_as ?? "–"}, ${explained.read_in} → ${explained.answered_as}`;
   field("members").replaceChildren(...explained.members.map(({ name, value }) => row(name, value)));
   list("problems", explained.problems);
-  list("skipped", explained.skipped.map(({ member, why }) => (member ? `${member}: ${why}` : why)));
+  list("skipped", explained.skipped.map(({ member, why }) => (member ? `${member}${say.colon}${why}` : why)));
   const clock = explained.clock;
   field("clock").textContent = clock
     ? `${clock.signed_at} – ${clock.now}: ${clock.seconds_ahead} ${say.ahead} ${clock.tolerance}`
@@ -48,7 +48,7 @@ function show(explained) {
 function signed({ scheme, kid, text, expected, matches }) {
   const pre = element("pre", text);
   pre.tabIndex = 0;
-  const sign = element("p", `${say.expected}: `);
+  const sign = element("p", `${say.expected}${say.colon}`);
   sign.append(element("code", expected, "wrap"));
   return [element("h3", `${scheme}, ${kid}`), pre, sign, element("p", matches ? say.matches : say.differs, matches ? "good" : "quiet")];
 }
@@ -58,7 +58,7 @@ async function explain(event) {
   result.hidden = field("refused").hidden = true;
   const headers = { "Content-Type": field("content-type").value };
   try {
-    const answer = await fetch(location.pathname, { method: "POST", headers, body: field("body").value });
+    const answer = await fetch(`${location.pathname}?lang=${document.documentElement.lang}`, { method: "POST", headers, body: field("body").value });
     if (answer.ok) return show(await answer.json());
     refused(`HTTP ${answer.status}\n${await answer.text()}`);
   } catch (error) {
