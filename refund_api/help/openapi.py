@@ -24,7 +24,7 @@ from ..http.media import Formatter
 from ..once import Once
 from ..settings import Settings
 from .page import Content, Page
-from .refusals import Refused, refusals, try_again
+from .refusals import ANYWHERE, Refused, refusals, try_again
 from .samples import values_of, xml_of
 
 PATH: Final = "/openapi.json"
@@ -115,7 +115,7 @@ def _responses(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     results = description.results(settings)
     yield "200", _of_results(action, results, formatters, "The action ran; `code` tells the outcome")
-    for status, refused in sorted(refusals(action).items()):
+    for status, refused in sorted(refusals(action, ANYWHERE).items()):
         yield str(status), _of_refusals(refused)
     not_now = _of_results(action, (try_again(action),), formatters, "Not now")
     yield "503", {**not_now, "headers": {"Retry-After": {"schema": {"type": "integer"}}}}

@@ -1,4 +1,7 @@
-"""/openapi.json: what it says of the action, and that its examples are what the service sends and takes."""
+"""/openapi.json: what it says of the action, and that its examples of requests are taken.
+
+Its examples of answers are asked of a running service in tests/e2e/test_page_samples.py.
+"""
 
 from __future__ import annotations
 
@@ -102,26 +105,3 @@ def ask(client: Any, media_type: str, example: Any) -> TestResponse:
     headers = {"Accept": "application/json"}
     answer: TestResponse = client.post("/api/order/cancel", data=body, content_type=media_type, headers=headers)
     return answer
-
-
-@pytest.mark.parametrize("accept", ["application/json", "application/xml"])
-@pytest.mark.parametrize(
-    ("status", "name", "sent"),
-    [
-        ("405", "method", {"method": "GET"}),
-        ("404", "not_found", {"path": "/api/order/cancels", "base_url": "https://localhost"}),
-        ("413", "too_long", {"data": b" " * 65537, "content_type": "application/json"}),
-        ("415", "media_type", {"data": b"x", "content_type": "text/plain"}),
-        ("415", "no_media_type", {"data": b"x"}),
-        ("415", "content_encoding", {"data": b"x", "headers": [("Content-Encoding", "gzip")]}),
-    ],
-)
-def test_the_example_of_a_refusal_is_what_the_service_answers(
-    status: str, name: str, sent: dict[str, Any], accept: str
-) -> None:
-    asked = {"path": "/api/order/cancel", "method": "POST", **sent}
-    asked["headers"] = [*asked.get("headers", []), ("Accept", accept)]
-    answer = create_app(handler=lambda reading, context: None).test_client().open(**asked)  # type: ignore[arg-type, return-value]
-    example = RESPONSES[status]["content"][accept]["examples"][name]["value"]
-    assert answer.status_code == int(status)
-    assert (answer.get_json() if accept.endswith("json") else answer.text) == example
