@@ -98,6 +98,8 @@ def test_the_powershell_request_signs_and_sends_every_member() -> None:
     for name, value in assigned:
         if name not in ("random", "time_stamp"):
             assert value.strip("'") == str(values[name])
+    (note,) = PAGE.xpath("//pre[@aria-label='PowerShell']/preceding-sibling::p[1]/text()")
+    assert note.endswith("we never ran it."), "the page says so, where no test runs it"
     head = text_of(PAGE, "v2-text").split("order_number")[0]
     assert head.replace("\n", "`n").replace("web-2026a", "$kid") in script
 
