@@ -90,6 +90,21 @@ def test_a_pasted_request_is_explained_in_every_format(
     assert "random=12345&timestamp=20261123081022&terminal=1" in page.run(TEXT, "signing")
 
 
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+def test_a_paste_chooses_its_format(browser: Chromium, server: Gunicorn, form: Any) -> None:
+    page = browser.open(server.url + EXPLAIN)
+    page.run(
+        """async (text) => {
+            const body = document.getElementById("body");
+            body.value = text;
+            body.dispatchEvent(new InputEvent("input", { inputType: "insertFromPaste" }));
+        }""",
+        form.write(members_of(signed())).decode(),
+    )
+    chosen = page.run("async () => document.getElementById('content-type').value")
+    assert chosen == form.content_type.partition(";")[0]
+
+
 def test_what_is_refused_is_shown_as_it_came(browser: Chromium, server: Gunicorn) -> None:
     page = browser.open(server.url + EXPLAIN)
     page.run(SET, "body", " " * 65537)

@@ -23,7 +23,7 @@ function list(id, lines) {
 }
 
 function outcome({ problems, signature }) {
-  if (problems.length || !signature) return [`${problems.length ? "1001: " : ""}${say.notJudged}`, "bad"];
+  if (problems.length) return [`1001: ${say.notJudged}`, "bad"];
   if (signature.cause) return [`1002: ${say.rejected} ${signature.why}`, "bad"];
   return [`${say.holds} (${signature.scheme}, ${signature.kid})`, "good"];
 }
@@ -71,4 +71,12 @@ function refused(text) {
   field("refused").hidden = false;
 }
 
+// What is pasted chooses the Content-Type; the reader may choose another one.
+function choose({ inputType }) {
+  const start = field("body").value.trimStart()[0];
+  const type = { "<": "application/xml", "{": "application/json" }[start] ?? "application/x-www-form-urlencoded";
+  if (inputType === "insertFromPaste") field("content-type").value = type;
+}
+
+field("body").addEventListener("input", choose);
 field("explain").addEventListener("submit", explain);

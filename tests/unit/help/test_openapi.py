@@ -62,6 +62,11 @@ def test_there_are_three_formats_to_ask_in_and_two_to_be_answered_in() -> None:
     assert {tuple(response["content"]) for response in RESPONSES.values()} == {tuple(answered)}
 
 
+def test_whoever_starts_here_is_led_to_the_page_that_tells_how_to_sign() -> None:
+    pages = create_app(Settings(help="on")).test_client()
+    assert 'id="signing"' in pages.get(OPERATION["externalDocs"]["url"]).text
+
+
 def test_the_words_about_notice_follow_the_setting() -> None:
     changed = document(ACTIONS, Settings(notice_days=7))["paths"]["/api/order/cancel"]["post"]["responses"]["200"]
     assert "Departs within 7 days" in json.dumps(changed["content"])
