@@ -130,6 +130,7 @@ def _action(action: Action, settings: Callable[[], Settings], request: Request) 
         max_body=MAX_BODY,
         limits=_limits(action),
         tolerance=set_.tolerance_seconds,
+        usual_tolerance=Settings().tolerance_seconds,
         legacy=set_.legacy_sign,
         url=url,
         ready=ready_requests(action, action.description, url),

@@ -32,7 +32,8 @@ function show(explained) {
   const [text, className] = outcome(explained);
   field("outcome").textContent = text;
   field("outcome").className = className;
-  field("formats").textContent = `${explained.read_as ?? "–"}, ${explained.read_in} → ${explained.answered_as}`;
+  // Not the format of the answer: that would be chosen by the Accept of this browser.
+  field("formats").textContent = `${explained.read_as ?? "–"}, ${explained.read_in}`;
   field("members").replaceChildren(...explained.members.map(({ name, value }) => row(name, value)));
   list("problems", explained.problems);
   list("skipped", explained.skipped.map(({ member, why }) => (member ? `${member}${say.colon}${why}` : why)));

@@ -24,6 +24,7 @@ from refund_api.cancel.handler import CancelOrder
 from refund_api.domain import Order
 from refund_api.help.samples import numbered_sample, values_of
 from refund_api.http.formatters import formatters_for
+from refund_api.settings import Settings
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.verifier import Verifier
 from tests.fakes import FakeLedger, FakeUnitOfWork
@@ -152,6 +153,13 @@ def test_every_link_of_a_page_leads_to_a_page(path: str) -> None:
             answer = client.get(link)
             assert answer.status_code == 200, link
             assert not id_ or html.document_fromstring(answer.text).get_element_by_id(id_) is not None
+
+
+def test_a_service_that_takes_older_requests_than_others_says_so() -> None:
+    environ = {"REFUND_API_HELP": "on", "REFUND_API_TOLERANCE_SECONDS": "86400"}
+    lenient = create_app(Settings.from_environ(environ)).test_client().get(ACTION_PAGE).text
+    assert "may be 86400 seconds" in lenient and "Other services take 300 seconds" in lenient
+    assert "Other services" not in PAGE.text_content()
 
 
 def test_the_contents_of_the_page_lead_to_its_sections() -> None:
