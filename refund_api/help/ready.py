@@ -12,7 +12,7 @@ from .samples import LINES, values_of
 from .worked import KID
 
 _CURLS: Final = {"json": "curl, JSON", "xml": "curl, XML", "form": "curl, form"}
-# No PowerShell can be installed where the tests run, so they hold its grammar and its rules alone.
+# Neither Debian nor PyPI nor npm has a PowerShell, so tests hold the grammar of the script and its rules alone.
 _NEVER_RUN: Final = Text(
     "This script follows the rules of PowerShell 5.1 and 7 and was checked against its grammar, but we never ran it.",
     "此脚本按 PowerShell 5.1 和 7 的规则编写，并经语法检查，但我们从未实际运行过。",

@@ -1,6 +1,6 @@
 """The script for PowerShell on the page of the action is PowerShell, by the grammar of tree-sitter.
 
-No PowerShell can be installed from the registries of Debian, Python or npm, so the script is never run; the page says so.
+Neither Debian nor PyPI nor npm has a PowerShell, so the script is never run; the page says so.
 """
 
 from __future__ import annotations
