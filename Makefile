@@ -25,6 +25,7 @@ MONO := mono-mcs mono-runtime libmono-system-net-http4.0-cil libmono-system-net-
 	libmono-system-runtime-serialization4.0-cil
 
 JQUERY := /usr/share/javascript/jquery/jquery.min.js
+AXE := tests/browser/node_modules/axe-core/axe.min.js
 
 ATTACKS := xml_names bodies headers refused_bodies reloads timing
 
@@ -79,7 +80,7 @@ check-deploy: .venv/dev.stamp ## alert rules, dashboard, systemd units and the o
 		{ echo "There is no $$command; on Debian: apt install prometheus systemd nginx-light openssl sqlite3 curl" >&2; exit 1; }; done
 	$(BIN)/python -m pytest tests/interop/promtool tests/interop/systemd tests/interop/manual
 
-test-browser: .venv/dev.stamp ## pages of another origin in a real Chromium (from apt) against a real gunicorn
+test-browser: .venv/dev.stamp $(AXE) ## help pages, with axe-core (from npm), and pages of another origin in a real Chromium (from apt)
 	@command -v chromium >/dev/null && test -e $(JQUERY) || \
 		{ echo "There is no chromium or no $(JQUERY); on Debian: apt install chromium libjs-jquery" >&2; exit 1; }
 	$(BIN)/python -m pytest tests/browser
@@ -174,7 +175,7 @@ settings-pages: .venv/run.stamp ## write .env.example and the table of settings 
 	$(BIN)/python -m tests.settings_pages
 
 clean: ## remove what the other targets made, except instance/ (demo database and key)
-	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info tests/browser/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/venv.stamp:
@@ -200,6 +201,12 @@ clean: ## remove what the other targets made, except instance/ (demo database an
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null  # tests install a wheel
 	@$(COMPILE_ALL)
 	@touch .venv/run.stamp $@
+
+# npm checks what it installs against the digests of the lock file.
+$(AXE): tests/browser/package-lock.json
+	@command -v npm >/dev/null || { echo "There is no npm; on Debian: apt install npm" >&2; exit 1; }
+	npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 # openapi.lock holds all of dev.lock, so `make test` after it installs nothing.
 .venv/openapi.stamp: openapi.lock dev.lock requirements.lock | .venv/venv.stamp

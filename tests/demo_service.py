@@ -26,14 +26,23 @@ IDS: list[str] = DESCRIPTION.sample.refund_passanger_ids.split(",")
 
 @contextmanager
 def demo_service(
-    folder: Path, keys: Iterable[Mapping[str, Any]], *, mode: str = "on", more_orders: Iterable[str] = ()
+    folder: Path,
+    keys: Iterable[Mapping[str, Any]],
+    *,
+    mode: str = "on",
+    more_orders: Iterable[str] = (),
+    more_lines: Iterable[str] = (),
+    target: str = "wsgi:app",
 ) -> Iterator[Gunicorn]:
-    """Its ledger has the order of the samples, and more with ALICE and BOB, all of which can be cancelled."""
+    """Its ledger has the order of the samples, and more with ALICE and BOB, all of which can be cancelled.
+
+    `more_lines` are orders as an import has them.
+    """
     url = f"sqlite:///{folder}/refunds.db"
     (folder / "refunds.db").touch()
     engine = make_engine(url, threads=1)
     upgrade(engine)
-    lines = [order_line(ORDER).replace(ALICE, IDS[0]).replace(BOB, IDS[1]), *map(order_line, more_orders)]
+    lines = [order_line(ORDER).replace(ALICE, IDS[0]).replace(BOB, IDS[1]), *map(order_line, more_orders), *more_lines]
     with read_import(lines)[0] as orders:
         import_orders(engine, orders, lambda done: None)
     engine.dispose()
@@ -43,7 +52,7 @@ def demo_service(
         "REFUND_API_HELP": mode,
         "REFUND_API_EXPLAIN": "1",
     }
-    with gunicorn("wsgi:app", folder / "gunicorn.log", env) as server:
+    with gunicorn(target, folder / "gunicorn.log", env) as server:
         yield server
 
 

@@ -105,6 +105,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "xml_contracts",
         "refund_api.domain",
         "refund_api.rules",
+        "refund_api.signing.verifier",
         "refund_api.words",
     },
     "refund_api.rules": {"xml_contracts", "refund_api.signing.time_stamp"},

@@ -83,7 +83,10 @@ def _meaning(refusal: Refusal, notice_days: int) -> Text:
         case Refusal.PASSENGER_NOT_IN_ORDER:
             return Text("A passenger is not in this order", "有乘客不属于此订单")
         case Refusal.ALREADY_CANCELLED:
-            return Text("A passenger was cancelled before, in another set", "有乘客此前已在另一次请求中取消")
+            return Text(
+                "A passenger was cancelled before, in another set or through another channel",
+                "有乘客此前已在另一次请求中或通过其他渠道取消",
+            )
         case Refusal.ORDER_NOT_CANCELLABLE:
             return Text("The order is in a state in which nothing can be cancelled here", "订单处于不能在此取消的状态")
         case Refusal.DEPARTS_TOO_SOON:

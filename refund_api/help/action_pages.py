@@ -123,13 +123,14 @@ def _action(action: Action, settings: Callable[[], Settings], request: Request) 
         requests=[_sample(formatter, action.request) for formatter in formatters],
         results=[_sample(formatter, action.result) for formatter in formatters if formatter.write],
         answers=_answers(action, action.description, set_, formatters),
-        refused=_refused(action),
+        refused=_refused(action, url),
         worked=worked(action.description.sample, action.path),
         contract=contract_of(cls),
         values=values_of(action.description.sample),
         max_body=MAX_BODY,
         limits=_limits(action),
         tolerance=set_.tolerance_seconds,
+        usual_tolerance=Settings().tolerance_seconds,
         legacy=set_.legacy_sign,
         url=url,
         ready=ready_requests(action, action.description, url),
@@ -155,10 +156,10 @@ def _shown(possible: PossibleResult, formatters: tuple[Formatter, ...]) -> Shown
     )
 
 
-def _refused(action: Action) -> list[Shown]:
+def _refused(action: Action, url: str) -> list[Shown]:
     return [
         Shown(status, one.meaning, None, _written(one.answer.value, OUTSIDE_ANY_ACTION), one.answer.headers)
-        for status, reasons in sorted(refusals(action).items())
+        for status, reasons in sorted(refusals(action, url).items())
         for one in reasons
     ]
 

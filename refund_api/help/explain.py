@@ -2,18 +2,19 @@
 
 A request is read as the action reads it: by the same negotiation, within the same bounds, by the same codec. What has
 no meaning as a body is refused as the action refuses it. Signs are computed and checked with the demo keys alone.
+Reasons are told in the language of the page; the answers of the action itself are always English.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final, Protocol
 
 from flask import Request
 
-from xml_contracts.reading import Reading
+from xml_contracts.reading import Problem, Reading
 from xml_contracts.refund import BaseRequest
 
 from .. import words
@@ -28,13 +29,32 @@ from ..settings import Settings
 from ..signing.keys import KeyRing
 from ..signing.schemes import SCHEMES
 from ..signing.time_stamp import read_time_stamp
-from ..signing.verifier import SignatureRejected, Verifier
+from ..signing.verifier import Cause, SignatureRejected, Verifier
+from ..words import zh
 from .demo_keys import demo_ring
+from .language import language_of
 from .page import Content, Page
 from .render import SCRIPTED, base_url, html
 from .samples import values_of
 
 Explained = dict[str, Any]
+
+
+class Words(Protocol):
+    """What tells reasons in one language."""
+
+    def problem_in_words(self, problem: Problem) -> str:
+        """What is wrong, with the member where there is one."""
+
+    def why_skipped(self, problem: Problem) -> str:
+        """Why a member was skipped."""
+
+    def why_rejected(self, cause: Cause) -> str:
+        """Why a signature proves nothing."""
+
+
+_WORDS: Final[Mapping[str, Words]] = {"en": words, "zh": zh}
+"""Language of a page -> its words."""
 
 
 def explain_page(action: Action, name: str, request: Request) -> Content:
@@ -61,8 +81,9 @@ def explainer(action: Action, settings: Callable[[], Settings], clock: Clock) ->
         if chosen.reader is None and body:
             raise UnsupportedMediaType(chosen.sent)
         reading = Reading[Any](None) if chosen.reader is None else chosen.reader.read(body, chosen.read_charset)
-        explained = {**_formats(chosen), **_explained(reading, action.path, settings(), clock())}
-        return Content(json.dumps(explained).encode(), "application/json")
+        language = language_of(request).name
+        told = _explained(reading, action.path, settings(), clock(), _WORDS[language])
+        return Content(json.dumps({**_formats(chosen), **told}).encode(), "application/json", language=language)
 
     return explain
 
@@ -75,16 +96,16 @@ def _formats(chosen: Negotiated) -> Explained:
     }
 
 
-def _explained(reading: Reading[Any], path: str, settings: Settings, now: datetime) -> Explained:
+def _explained(reading: Reading[Any], path: str, settings: Settings, now: datetime, in_words: Words) -> Explained:
     request = reading.value
     problems = list(reading_problems(reading))
     if request is not None and not problems:
         problems = list(broken_rules(request))
-    skipped = [{"member": p.member, "why": words.why_skipped(p)} for p in reading.ignored]
+    skipped = [{"member": p.member, "why": in_words.why_skipped(p)} for p in reading.ignored]
     explained: Explained = {
         "members": [] if request is None else [{"name": n, "value": v} for n, v in values_of(request).items()],
         "skipped": skipped,
-        "problems": [words.problem_in_words(problem) for problem in problems],
+        "problems": [in_words.problem_in_words(problem) for problem in problems],
         "clock": None,
         "signing": [],
         "signature": None,
@@ -95,9 +116,8 @@ def _explained(reading: Reading[Any], path: str, settings: Settings, now: dateti
         explained["clock"] = _clock(request, now, tolerance)
         explained["signing"] = [*_signing(request, path, ring)]
         if not problems:
-            explained["signature"] = _signature(
-                Verifier(ring, tolerance, path, settings.signature_schemes), request, now
-            )
+            verifier = Verifier(ring, tolerance, path, settings.signature_schemes)
+            explained["signature"] = _signature(verifier, request, now, in_words)
     return explained
 
 
@@ -132,10 +152,11 @@ def _signing(request: BaseRequest, path: str, ring: KeyRing) -> Iterator[Explain
         }
 
 
-def _signature(verifier: Verifier, request: BaseRequest, now: datetime) -> Explained:
-    """Whether the sign holds, `cause` None, by which key."""
+def _signature(verifier: Verifier, request: BaseRequest, now: datetime, in_words: Words) -> Explained:
+    """Whether the sign holds, `cause` None, by which key. `why` tells the cause to people."""
     try:
         verified = verifier.verify(request, now)
     except SignatureRejected as rejected:
-        return {"cause": rejected.cause.value, "kid": rejected.kid, "scheme": rejected.scheme}
-    return {"cause": None, "kid": verified.kid, "scheme": verified.scheme}
+        why = in_words.why_rejected(rejected.cause)
+        return {"cause": rejected.cause.value, "why": why, "kid": rejected.kid, "scheme": rejected.scheme}
+    return {"cause": None, "why": None, "kid": verified.kid, "scheme": verified.scheme}

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Final
 
 from xml_contracts.contract import Member, contract_of
-from xml_contracts.declare import Pattern, Rule, contract_declaration
+from xml_contracts.declare import Pattern, contract_declaration
 
 from ..actions import Action
 from ..described import Text
@@ -70,12 +70,15 @@ def _models(cls: type) -> Iterator[Model]:
 def _row(member: Member) -> MemberRow:
     type_ = _TYPES.get(member.type)
     about = Text(member.en, member.zh)
-    return MemberRow(member.name, about, type_ or member.type.__name__, type_ is None, tuple(_demands(member.rule)))
+    return MemberRow(member.name, about, type_ or member.type.__name__, type_ is None, tuple(_demands(member)))
 
 
-def _demands(rule: Rule) -> Iterator[Text]:
+def _demands(member: Member) -> Iterator[Text]:
+    rule = member.rule
     if rule.needed:
         yield Text("Required.", "必填。")
+    if rule.needed and member.type is int:
+        yield Text("32 bits, with a sign; 0 counts as missing.", "32 位有符号整数；0 视为缺失。")
     if rule.pattern is Pattern.GUIDS:
         yield Text(f"1 to {rule.max_items} GUIDs, separated by commas.", f"1 至 {rule.max_items} 个 GUID，以逗号分隔。")
     if rule.pattern is Pattern.UTC_TIME:

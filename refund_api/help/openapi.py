@@ -23,8 +23,9 @@ from ..http.formatters import OUTSIDE_ANY_ACTION, formatters_for
 from ..http.media import Formatter
 from ..once import Once
 from ..settings import Settings
+from .action_pages import path_of
 from .page import Content, Page
-from .refusals import Refused, refusals, try_again
+from .refusals import ANYWHERE, Refused, refusals, try_again
 from .samples import values_of, xml_of
 
 PATH: Final = "/openapi.json"
@@ -37,6 +38,7 @@ _HTTP_ERROR: Final = {
     "required": ["Message"],
     "xml": {"name": "Error"},
 }
+_MORE: Final = "How to sign, how a request is read, when to ask again, and clients to copy"
 _ANSWER_FORMAT: Final = (
     "The answer is in the format that Accept asks for, else in that of the request; to a form it is JSON. "
     "In XML the members must stand in the order of the schema, each in its namespace: one that comes too late is read "
@@ -82,6 +84,7 @@ def _add(spec: APISpec, action: Action, description: Description, settings: Sett
         "tags": [controller],
         "summary": f"{description.zh} {description.en}",
         "description": _ANSWER_FORMAT,
+        "externalDocs": {"description": _MORE, "url": path_of(action)},
         "requestBody": {"required": True, "content": dict(_requests(action, description, formatters))},
         "responses": dict(_responses(action, description, settings, formatters)),
     }
@@ -115,7 +118,7 @@ def _responses(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     results = description.results(settings)
     yield "200", _of_results(action, results, formatters, "The action ran; `code` tells the outcome")
-    for status, refused in sorted(refusals(action).items()):
+    for status, refused in sorted(refusals(action, ANYWHERE).items()):
         yield str(status), _of_refusals(refused)
     not_now = _of_results(action, (try_again(action),), formatters, "Not now")
     yield "503", {**not_now, "headers": {"Retry-After": {"schema": {"type": "integer"}}}}

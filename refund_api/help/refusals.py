@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
 
 from werkzeug.exceptions import NotFound
 
@@ -24,6 +26,9 @@ from ..http.media import (
 )
 from ..ports import LedgerUnavailable
 
+ANYWHERE: Final = "http://localhost"
+"""The service in a document that is the same for every host."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -34,9 +39,9 @@ class Refused:
     answer: Answer
 
 
-def refusals(action: Action) -> dict[int, list[Refused]]:
-    """HTTP status -> the reasons for it."""
-    asked = Asked(_environ(action), action.result)
+def refusals(action: Action, url: str) -> dict[int, list[Refused]]:
+    """HTTP status -> the reasons for it, in a service at `url`."""
+    asked = Asked(_environ(action, url), action.result)
     by_status: defaultdict[int, list[Refused]] = defaultdict(list)
     for error, name, meaning in _reasons(action):
         answer = answer_to(error, asked)
@@ -46,7 +51,7 @@ def refusals(action: Action) -> dict[int, list[Refused]]:
 
 def try_again(action: Action) -> PossibleResult:
     """The answer while the database is away, which every action has."""
-    answer = answer_to(LedgerUnavailable("away"), Asked(_environ(action), action.result))
+    answer = answer_to(LedgerUnavailable("away"), Asked({}, action.result))
     assert answer.value is not None and not isinstance(answer.value, HttpError)
     return PossibleResult(
         "try_again",
@@ -93,7 +98,7 @@ def _reasons(action: Action) -> list[tuple[Exception, str, Text]]:
     ]
 
 
-def _environ(action: Action) -> dict[str, str]:
+def _environ(action: Action, url: str) -> dict[str, str]:
     """Of a request that missed the path of the action by an s."""
-    path = f"{action.path}s"
-    return {"RAW_URI": path, "PATH_INFO": path, "HTTP_HOST": "localhost", "wsgi.url_scheme": "https"}
+    path, service = f"{action.path}s", urlsplit(url)
+    return {"RAW_URI": path, "PATH_INFO": path, "HTTP_HOST": service.netloc, "wsgi.url_scheme": service.scheme}

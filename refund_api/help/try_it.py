@@ -15,7 +15,7 @@ from ..ports import LedgerUnavailable
 from ..settings import Settings
 from .demo_keys import demo_ring
 from .page import Content, Page
-from .render import SCRIPTED, html
+from .render import SCRIPTED, base_url, html
 from .samples import values_of
 
 FindOrder = Callable[[], tuple[str, Sequence[str]] | None]
@@ -26,7 +26,8 @@ _SCHEME = "v2"
 
 def try_page(action: Action, name: str, settings: Callable[[], Settings], request: Request) -> Content:
     """The page. It has the demo key, which is public to whoever can open it."""
-    key = next((key for key in demo_ring(settings()).keys if key.scheme == _SCHEME), None)
+    keys = demo_ring(settings()).keys
+    key = next((key for key in keys if key.scheme == _SCHEME), None)
     signing = None if key is None else {"kid": key.kid, "secret": key.secret.decode()}
     assert action.description is not None
     facts = {
@@ -37,7 +38,16 @@ def try_page(action: Action, name: str, settings: Callable[[], Settings], reques
         "sample": values_of(action.description.sample),
     }
     return html(
-        "try_it.html", request, demo=True, policy=SCRIPTED, action=action, name=name, facts=json.dumps(facts), key=key
+        "try_it.html",
+        request,
+        demo=True,
+        policy=SCRIPTED,
+        action=action,
+        name=name,
+        facts=json.dumps(facts),
+        key=key,
+        keys=[(key.scheme, key.kid, key.secret.decode()) for key in keys],
+        url=base_url(request),
     )
 
 

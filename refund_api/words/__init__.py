@@ -1,6 +1,7 @@
-"""ALL English that clients read about problems with a request. Another language is another such package.
+"""ALL English that clients read about problems with a request. The Chinese of the help pages is in zh/.
 
-The outcomes, the rules and what was skipped are told here; what a codec cannot read, in codecs.py.
+The outcomes, the rules and what was skipped are told here; what a codec cannot read, in codecs.py. No answer tells why
+a signature was rejected: only the page of a demo does.
 
 There is one function an enum of reasons. Each is a `match` that names every value, so that a reason without a sentence
 fails the type check. The texts are part of the wire: tests/vectors/messages holds them to the byte.
@@ -18,6 +19,7 @@ from xml_contracts.reasons import MemberFault, TextFault, XmlFault
 
 from ..domain import Refusal
 from ..rules import ShapeFault
+from ..signing.verifier import Cause
 from .codecs import (
     Arguments,
     conversion_sentence,
@@ -80,6 +82,25 @@ def why_skipped(problem: Problem) -> str:
     """Why a member was skipped that the request does have, without its name."""
     assert isinstance(problem.reason, Skipped), problem
     return _skipped(problem.reason, problem.arguments)
+
+
+def why_rejected(cause: Cause) -> str:
+    """Why a signature proves nothing."""
+    match cause:
+        case Cause.MALFORMED:
+            return "sign is of no scheme that is switched on, or time_stamp is no time"
+        case Cause.UNKNOWN_KEY:
+            return "no key has the id that it names"
+        case Cause.NO_KEY_MATCHES:
+            return "no key gives this sign for this request"
+        case Cause.KEY_NOT_ACTIVE:
+            return "its key is not active now, or not for this terminal"
+        case Cause.OUTSIDE_THE_TOLERANCE:
+            return "time_stamp is too far from the clock of the service"
+        case Cause.NONCE_TAKEN:
+            return "it was used for another request"
+        case _:
+            assert_never(cause)
 
 
 def _skipped(reason: Skipped, arguments: Arguments) -> str:

@@ -14,13 +14,13 @@ from tests.demo_service import demo_service
 from tests.servers import ROOT, Gunicorn
 
 from .chromium import Chromium, Page, chromium
+from .pages import ACTION, EXPLAIN, TRY
 
 FOLDER: Final = ROOT / "docs" / "images"
 KEYS: Final = [
     {"kid": "demo", "scheme": "legacy", "secret": "0c5a7e1f" * 8},
     {"kid": "demo-v2", "scheme": "v2", "secret": "9b3d2e4f" * 8},
 ]
-_ACTION, _EXPLAIN, _TRY = (f"/Help/{kind}/POST-api-order-cancel" for kind in ("Api", "Explain", "TryIt"))
 _LATE: Final = """<TicketRefundRequest xmlns="http://schemas.datacontract.org/2004/07/ChinaTrainTickets.Web.Areas.webApi.Models">
   <order_number>DEMO20261127000000000</order_number>
   <random xmlns="http://schemas.datacontract.org/2004/07/ChinaTrainTickets.Web.Models">12345</random>
@@ -35,14 +35,14 @@ def main() -> None:
         demo_service(Path(folder), KEYS, mode="demo", more_orders=["DEMO20261127000000000"]) as server,
         chromium(Path(folder)) as browser,
     ):
-        _shoot(_opened(browser, server, f"{_ACTION}?lang=en", 900), "help-action.png", 900, 1000)
-        _shoot(_opened(browser, server, f"{_ACTION}?lang=zh", 390), "help-phone.png", 390, 800)
-        page = _opened(browser, server, f"{_TRY}?lang=en", 900)
+        _shoot(_opened(browser, server, f"{ACTION}?lang=en", 900), "help-action.png", 900, 1000)
+        _shoot(_opened(browser, server, f"{ACTION}?lang=zh", 390), "help-phone.png", 390, 800)
+        page = _opened(browser, server, f"{TRY}?lang=en", 900)
         page.wait_until("document.getElementById('order_number').value")
         page.run("async () => document.querySelector('#try button').click()")
         page.wait_until("!document.getElementById('sent').hidden")
         _shoot(page, "help-try.png", 900, 900)
-        page = _opened(browser, server, f"{_EXPLAIN}?lang=zh", 900, dark=True)
+        page = _opened(browser, server, f"{EXPLAIN}?lang=zh", 900, dark=True)
         page.run("async text => { document.getElementById('body').value = text; }", _LATE)
         page.run("async () => { document.getElementById('content-type').value = 'application/xml'; }")
         page.run("async () => document.querySelector('#explain button').click()")

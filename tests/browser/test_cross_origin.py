@@ -24,7 +24,7 @@ from tests.unit.cli.running import order_line
 from tests.wire import members_of, write_form, write_json, write_xml
 from tests.world import ALICE, SECRET
 
-from .chromium import Chromium, Page, chromium
+from .chromium import Chromium, Page
 from .shop import Shop, shop
 
 PATH = "/api/order/cancel"
@@ -98,12 +98,6 @@ def service(the_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         gunicorn("wsgi:app", folder / "away.log", without) as away,
     ):
         yield Service(running.url, away.url, url)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    with chromium(tmp_path_factory.mktemp("chromium")) as running:
-        yield running
 
 
 @pytest.fixture

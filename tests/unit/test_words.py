@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -14,7 +15,12 @@ import schemas
 import xml_contracts
 from refund_api import words
 from refund_api.domain import Refusal
+from refund_api.help.explain import Words
+from refund_api.signing.verifier import Cause
+from refund_api.words import zh
 from xml_contracts.reading import Problem, Reason, Skipped
+
+ARGUMENTS = ("<1>", "<2>", "<3>", "<4>")
 
 
 def enums_of_reasons() -> list[type[Reason]]:
@@ -33,17 +39,31 @@ def subclasses(cls: type[Reason]) -> Iterator[type[Reason]]:
         yield from subclasses(subclass)
 
 
-def sentences(reason: Reason) -> Iterator[str]:
-    """What is said of the reason, with as many arguments as it needs."""
+def sentence(language: Words, reason: Reason) -> str:
+    """What is said of the reason, with as many arguments as it needs; empty where nothing is."""
     for number in range(5):
         with suppress(IndexError, ValueError):
-            yield words.problem_in_words(Problem("member", reason, tuple("wxyz"[:number])))
+            return language.problem_in_words(Problem("member", reason, ARGUMENTS[:number]))
+    return ""
 
 
-def test_every_reason_that_a_codec_or_a_rule_can_give_has_a_sentence() -> None:
+@pytest.mark.parametrize("language", [words, zh], ids=["en", "zh"])
+def test_every_reason_that_a_codec_or_a_rule_can_give_has_a_sentence(language: Words) -> None:
     enums = enums_of_reasons()
     assert Skipped in enums and len(enums) > 5
-    assert [reason for enum in enums for reason in enum if not any(sentences(reason))] == []
+    assert [reason for enum in enums for reason in enum if not sentence(language, reason)] == []
+
+
+def test_the_chinese_of_a_reason_has_the_facts_of_the_english_and_no_words_of_it() -> None:
+    for reason in (reason for enum in enums_of_reasons() for reason in enum):
+        english, chinese = sentence(words, reason), sentence(zh, reason)
+        assert [a for a in ARGUMENTS if a in english] == [a for a in ARGUMENTS if a in chinese], reason
+        assert "：" in chinese and not re.search(r"[a-z]+ [a-z]+", chinese), chinese
+
+
+def test_every_cause_for_which_a_signature_is_rejected_has_a_sentence_of_its_own_in_both_languages() -> None:
+    sentences = {language.why_rejected(cause) for cause in Cause for language in (words, zh)}
+    assert len(sentences) == 2 * len(Cause)
 
 
 def test_every_refusal_has_a_message_of_its_own() -> None:

@@ -23,8 +23,8 @@ function list(id, lines) {
 }
 
 function outcome({ problems, signature }) {
-  if (problems.length || !signature) return [`${problems.length ? "1001: " : ""}${say.notJudged}`, "bad"];
-  if (signature.cause) return [`1002: ${say.rejected} ${signature.cause}`, "bad"];
+  if (problems.length) return [`1001: ${say.notJudged}`, "bad"];
+  if (signature.cause) return [`1002: ${say.rejected} ${signature.why}`, "bad"];
   return [`${say.holds} (${signature.scheme}, ${signature.kid})`, "good"];
 }
 
@@ -32,10 +32,11 @@ function show(explained) {
   const [text, className] = outcome(explained);
   field("outcome").textContent = text;
   field("outcome").className = className;
-  field("formats").textContent = `${explained.read_as ?? "–"}, ${explained.read_in} → ${explained.answered_as}`;
+  // Not the format of the answer: that would be chosen by the Accept of this browser.
+  field("formats").textContent = `${explained.read_as ?? "–"}, ${explained.read_in}`;
   field("members").replaceChildren(...explained.members.map(({ name, value }) => row(name, value)));
   list("problems", explained.problems);
-  list("skipped", explained.skipped.map(({ member, why }) => (member ? `${member}: ${why}` : why)));
+  list("skipped", explained.skipped.map(({ member, why }) => (member ? `${member}${say.colon}${why}` : why)));
   const clock = explained.clock;
   field("clock").textContent = clock
     ? `${clock.signed_at} – ${clock.now}: ${clock.seconds_ahead} ${say.ahead} ${clock.tolerance}`
@@ -48,7 +49,7 @@ function show(explained) {
 function signed({ scheme, kid, text, expected, matches }) {
   const pre = element("pre", text);
   pre.tabIndex = 0;
-  const sign = element("p", `${say.expected}: `);
+  const sign = element("p", `${say.expected}${say.colon}`);
   sign.append(element("code", expected, "wrap"));
   return [element("h3", `${scheme}, ${kid}`), pre, sign, element("p", matches ? say.matches : say.differs, matches ? "good" : "quiet")];
 }
@@ -58,7 +59,7 @@ async function explain(event) {
   result.hidden = field("refused").hidden = true;
   const headers = { "Content-Type": field("content-type").value };
   try {
-    const answer = await fetch(location.pathname, { method: "POST", headers, body: field("body").value });
+    const answer = await fetch(`${location.pathname}?lang=${document.documentElement.lang}`, { method: "POST", headers, body: field("body").value });
     if (answer.ok) return show(await answer.json());
     refused(`HTTP ${answer.status}\n${await answer.text()}`);
   } catch (error) {
@@ -71,4 +72,12 @@ function refused(text) {
   field("refused").hidden = false;
 }
 
+// What is pasted chooses the Content-Type; the reader may choose another one.
+function choose({ inputType }) {
+  const start = field("body").value.trimStart()[0];
+  const type = { "<": "application/xml", "{": "application/json" }[start] ?? "application/x-www-form-urlencoded";
+  if (inputType === "insertFromPaste") field("content-type").value = type;
+}
+
+field("body").addEventListener("input", choose);
 field("explain").addEventListener("submit", explain);

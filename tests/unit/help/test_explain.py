@@ -53,7 +53,7 @@ def test_a_right_request_is_read_and_its_sign_holds_in_every_format(demo: FlaskC
     assert explained["read_as"] == form.name
     assert {row["name"]: row["value"] for row in explained["members"]} == members_of(request)
     assert explained["problems"] == explained["skipped"] == []
-    assert explained["signature"] == {"cause": None, "kid": kid, "scheme": SECRETS[kid][0]}
+    assert explained["signature"] == {"cause": None, "why": None, "kid": kid, "scheme": SECRETS[kid][0]}
     assert {row["kid"]: row["matches"] for row in explained["signing"]} == {
         "demo": kid == "demo",
         "demo-v2": kid == "demo-v2",
@@ -76,6 +76,23 @@ def test_a_member_out_of_order_is_told_with_its_place(demo: FlaskClient) -> None
     assert {"member": "random", "why": "out of order: must come before order_number"} in explained["skipped"]
     assert {"member": "colour", "why": "unknown"} in explained["skipped"]
     assert "random: missing" in explained["problems"] and explained["signature"] is None
+
+
+def test_reasons_are_told_in_the_language_that_the_page_has(demo: FlaskClient) -> None:
+    late = b'{"colour": 1, "random": "x", "order_number": "A"}'
+    chinese = {"Accept-Language": "zh-CN"}
+    explained = explain(demo, late, **chinese)
+    assert explained["problems"] == ["random：不是 32 位整数"]
+    assert explained["skipped"] == [{"member": "colour", "why": "未知成员"}]
+    old = write_json(members_of(request_of(at=datetime(2020, 1, 1, tzinfo=UTC))))
+    assert explain(demo, old, **chinese)["signature"]["why"] == "time_stamp 与服务时钟相差过大"
+    assert explain(demo, old)["signature"]["why"] == "time_stamp is too far from the clock of the service"
+
+
+def test_a_language_that_is_chosen_goes_before_that_of_the_browser(demo: FlaskClient) -> None:
+    chosen = demo.post(f"{EXPLAIN_PAGE}?lang=zh", data=b"[1]", content_type="application/json")
+    assert chosen.get_json()["problems"] == ["无法读取 JSON：应为对象"]
+    assert (chosen.headers["Content-Language"], chosen.headers["Vary"]) == ("zh", "Accept-Language")
 
 
 @pytest.mark.parametrize("seconds", [-4000, -10, 0, 10, 4000])

@@ -1,4 +1,7 @@
-"""/openapi.json: what it says of the action, and that its examples are what the service sends and takes."""
+"""/openapi.json: what it says of the action, and that its examples of requests are taken.
+
+Its examples of answers are asked of a running service in tests/e2e/test_page_samples.py.
+"""
 
 from __future__ import annotations
 
@@ -59,6 +62,11 @@ def test_there_are_three_formats_to_ask_in_and_two_to_be_answered_in() -> None:
     assert {tuple(response["content"]) for response in RESPONSES.values()} == {tuple(answered)}
 
 
+def test_whoever_starts_here_is_led_to_the_page_that_tells_how_to_sign() -> None:
+    pages = create_app(Settings(help="on")).test_client()
+    assert 'id="signing"' in pages.get(OPERATION["externalDocs"]["url"]).text
+
+
 def test_the_words_about_notice_follow_the_setting() -> None:
     changed = document(ACTIONS, Settings(notice_days=7))["paths"]["/api/order/cancel"]["post"]["responses"]["200"]
     assert "Departs within 7 days" in json.dumps(changed["content"])
@@ -102,26 +110,3 @@ def ask(client: Any, media_type: str, example: Any) -> TestResponse:
     headers = {"Accept": "application/json"}
     answer: TestResponse = client.post("/api/order/cancel", data=body, content_type=media_type, headers=headers)
     return answer
-
-
-@pytest.mark.parametrize("accept", ["application/json", "application/xml"])
-@pytest.mark.parametrize(
-    ("status", "name", "sent"),
-    [
-        ("405", "method", {"method": "GET"}),
-        ("404", "not_found", {"path": "/api/order/cancels", "base_url": "https://localhost"}),
-        ("413", "too_long", {"data": b" " * 65537, "content_type": "application/json"}),
-        ("415", "media_type", {"data": b"x", "content_type": "text/plain"}),
-        ("415", "no_media_type", {"data": b"x"}),
-        ("415", "content_encoding", {"data": b"x", "headers": [("Content-Encoding", "gzip")]}),
-    ],
-)
-def test_the_example_of_a_refusal_is_what_the_service_answers(
-    status: str, name: str, sent: dict[str, Any], accept: str
-) -> None:
-    asked = {"path": "/api/order/cancel", "method": "POST", **sent}
-    asked["headers"] = [*asked.get("headers", []), ("Accept", accept)]
-    answer = create_app(handler=lambda reading, context: None).test_client().open(**asked)  # type: ignore[arg-type, return-value]
-    example = RESPONSES[status]["content"][accept]["examples"][name]["value"]
-    assert answer.status_code == int(status)
-    assert (answer.get_json() if accept.endswith("json") else answer.text) == example

@@ -19,7 +19,7 @@ from refund_api.settings import Settings
 from tests.vectors.test_signature import VECTORS, secret_of
 from xml_contracts.refund import ApiResult, TicketRefundRequest
 
-from .pages import TRY_PAGE, V2_SECRET, document, pages
+from .pages import LEGACY_SECRET, TRY_PAGE, V2_SECRET, document, pages, rows_of, text_of
 
 SCRIPT = Path(__file__).parents[3] / "refund_api" / "help" / "static" / "signing.js"
 CASES = {name: vector for name, vector in VECTORS.items() if vector["scheme"] == "v2" and "kid" in vector["expect"]}
@@ -33,6 +33,15 @@ def facts() -> dict[str, Any]:
 
 def test_the_page_has_the_demo_key_of_v2() -> None:
     assert facts()["key"] == {"kid": "demo-v2", "secret": V2_SECRET}
+
+
+def test_the_page_tells_the_keys_of_the_demo_and_where_an_order_is_for_a_program_of_ones_own() -> None:
+    page = document(TRY_PAGE, "demo")
+    assert rows_of(page.get_element_by_id("keys")) == [
+        ["legacy", "demo", LEGACY_SECRET],
+        ["v2", "demo-v2", V2_SECRET],
+    ]
+    assert text_of(page, "order") == "curl -sS http://localhost/Help/TryIt/order"
 
 
 def test_without_a_demo_key_the_page_says_so_and_sends_nothing() -> None:
