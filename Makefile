@@ -36,22 +36,15 @@ ENGINE ?= all
 REQUESTS ?= 200000
 SEED ?= 1
 
-# The demo has its own database and key, whatever the shell has set for a real service. What it imports for the first
-# time is compiled and kept, so that the next start is faster.
-DEMO := env $(foreach name,$(filter REFUND_API_%,$(.VARIABLES)),-u $(name)) -u PYTHONDONTWRITEBYTECODE \
-	REFUND_API_DATABASE_URL=sqlite:///instance/refunds.db
-
 .DEFAULT_GOAL := help
 .PHONY: help run test settings-pages screenshots test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage soak bench-codec bench-sinks bench-writers bench-audit bench-capacity bench-feed check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
+# What it imports for the first time is compiled and kept, so that the next start is faster.
 run: .venv/run.stamp ## serve demo orders on http://127.0.0.1:8000 (PORT=8001 for another port)
-	@$(DEMO) $(BIN)/flask --app app quickstart --keys instance/keys.json --url http://127.0.0.1:$(PORT)
-	@exec $(DEMO) REFUND_API_KEYS_FILE=instance/keys.json REFUND_API_TOLERANCE_SECONDS=86400 REFUND_API_EXPLAIN=1 \
-		REFUND_API_HELP=demo \
-		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) wsgi:app
+	@exec env -u PYTHONDONTWRITEBYTECODE $(BIN)/flask --app app quickstart --port $(PORT)
 
 test: .venv/dev.stamp ## run every test that needs no system package
 	$(BIN)/python -m pytest --cov --ignore=tests/interop --ignore=tests/browser --ignore=tests/nginx --numprocesses=4 --dist=loadfile
