@@ -9,11 +9,12 @@ BIN := .venv/bin
 # before 22.3 cannot do that, and some Pythons have none; then .venv gets a pip of its own.
 CAN_FILL := -c 'import pip, sys; sys.exit([int(part) for part in pip.__version__.split(".")[:2]] < [22, 3])' 2>/dev/null
 PIP := $$(test -e $(BIN)/pip && echo $(BIN)/python -m pip || echo $(PYTHON) -m pip --python $(BIN)/python)
-# pip reads long lists of files, one package after the other: two of it share the packages, and each gets every second.
+# pip reads long lists of files, one package after the other: two of it share the work. SQLAlchemy has by far the longest
+# list, so the one that gets it gets only every third of the others.
 INSTALL := $(PIP) install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes --requirement
 define install
 @parts=$$(mktemp -d); trap 'rm -rf "$$parts"' EXIT; status=0; \
-	awk -v parts="$$parts" '/^[a-z]/ {n++} {print > (parts "/" (n % 2))}' $(1); \
+	awk -v parts="$$parts" '/^[a-z]/ {part = /^sqlalchemy=/ || ++n % 3 == 0} {print > (parts "/" part + 0)}' $(1); \
 	$(INSTALL) "$$parts/0" & $(INSTALL) "$$parts/1" || status=1; wait $$! || status=1; exit $$status
 endef
 # Tests start many processes, and each would compile anew where PYTHONDONTWRITEBYTECODE is set.
@@ -175,10 +176,9 @@ clean: ## remove what the other targets made, except instance/ (demo database an
 		{ echo "There is no $(PYTHON). Install Python 3.11 or newer, or name one: make run PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is $$($(PYTHON) --version); 3.11 or newer is needed: make run PYTHON=python3.12" >&2; exit 1; }
-	@$(PYTHON) -c 'import venv' 2>/dev/null && { $(PYTHON) $(CAN_FILL) || $(PYTHON) -c 'import ensurepip' 2>/dev/null; } || \
-		{ echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@echo "Making a virtual environment in .venv …"
-	@$(PYTHON) -m venv $$($(PYTHON) $(CAN_FILL) && echo --without-pip) .venv
+	@$(PYTHON) -m venv $$($(PYTHON) $(CAN_FILL) && echo --without-pip) .venv || \
+		{ echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@touch $@
 
 .venv/run.stamp: requirements.lock | .venv/venv.stamp
