@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -24,6 +25,7 @@ from refund_api.ops.pages import Pages, make_pages
 from refund_api.ops.polled import Polled
 from refund_api.parts import Parts
 from refund_api.ports import Clock, UnitOfWork, utc_now
+from refund_api.serving import settings_to_serve
 from refund_api.serving.workers import draining
 from refund_api.settings import MAX_TOLERANCE_SECONDS, Settings, SettingsError
 from refund_api.signing.verifier import Verifier
@@ -75,8 +77,20 @@ def create_app(
     figures = partial(_figures, events, metrics)
     app.register_blueprint(make_pages(Pages(partial(_has_pages, read_settings), examine, draining, figures)))
     app.wsgi_app = behind_proxies(app.wsgi_app, partial(_trusted_proxies, read_settings))  # type: ignore[method-assign]
-    cli.register(app, read_settings)
+    cli.register(app, read_settings, serve)
     return app
+
+
+def make_served_app() -> Flask:
+    """What a worker of gunicorn serves; AppImportError under a gunicorn that has not read our configuration."""
+    return create_app(settings_to_serve())
+
+
+def serve(options: Sequence[str]) -> None:
+    """Serve in this process until SIGTERM, by gunicorn; the options are those of its command line."""
+    from refund_api.serving.gunicorn_server import GunicornServer  # it reads WEB_CONCURRENCY when it is imported
+
+    GunicornServer(options, make_served_app).run()
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flask import Flask
 
@@ -12,15 +12,19 @@ from .db import db_commands
 from .orders import orders_commands
 from .quickstart import quickstart_command
 from .refunds import refunds_commands
-from .serve import serve_command
+from .serve import serve_command, use_server
 from .session import use_settings
 from .settings import settings_command
 from .sign import sign_command
 
 
-def register(app: Flask, settings_source: Callable[[], Settings]) -> None:
-    """Add the commands to the app; settings are read when a command runs, not before."""
+def register(app: Flask, settings_source: Callable[[], Settings], server: Callable[[Sequence[str]], None]) -> None:
+    """Add the commands to the app; settings are read when a command runs, not before.
+
+    `server` serves until it is told to end, with options as on gunicorn's command line.
+    """
     use_settings(app, settings_source)
+    use_server(app, server)
     for command in (
         audit_command,
         db_commands,

@@ -1,4 +1,7 @@
-"""`quickstart`: what `make run` needs before it serves: database, key, orders, requests to paste."""
+"""`quickstart`, which `make run` runs: prepares database, key, orders and requests to paste, then serves them.
+
+All of it is one process, because a first start spends most of its time on imports.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Final
 
 import click
 from flask.cli import with_appcontext
@@ -19,6 +22,7 @@ from sqlalchemy import Engine
 from xml_contracts.refund import Terminal
 
 from ..domain import BOOKED, CHINA
+from ..settings import PREFIX
 from ..storage import schema
 from ..storage.shop.importing import ImportedOrder
 from ..storage.shop.order_view import read_order
@@ -27,37 +31,58 @@ from .db import make_database_directory
 from .demo import DEFAULT_COUNT
 from .demo_ledger import into_option, refuse_other_ledger
 from .orders import import_demo_orders
+from .serve import serve
 from .session import open_engine, settings
-from .sign import LOCAL_URL, fresh_numbers, signed_request, signing_key
+from .sign import fresh_numbers, signed_request, signing_key
 
-MARGIN = timedelta(days=2)  # a printed request can be sent for a day, and its order must still be cancellable then
-TITLES = {"json": "JSON", "xml": "XML", "form": "a form"}
+KEYS: Final = Path("instance/keys.json")
+MARGIN: Final = timedelta(days=2)
+"""A printed request can be sent for a day, and its order must still be cancellable then."""
+
+TITLES: Final = {"json": "JSON", "xml": "XML", "form": "a form"}
+
+_DEMO: Final = {"REFUND_API_TOLERANCE_SECONDS": "86400", "REFUND_API_EXPLAIN": "1", "REFUND_API_HELP": "demo"}
+"""Its settings that are not the default ones."""
 
 
 @click.command("quickstart")
-@click.option(
-    "--keys", "keys_path", type=click.Path(path_type=Path), required=True, help="Key ring; made when missing."
-)
-@click.option("--url", default=LOCAL_URL, show_default=True, help="Where the service will be.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Where it listens.")
 @into_option
 @with_appcontext
-def quickstart_command(keys_path: Path, url: str, confirmed_name: str | None) -> None:
-    """Prepare what `make run` serves.
+def quickstart_command(port: int, confirmed_name: str | None) -> None:
+    """Serve a demo on this machine.
 
-    Database, demo key and demo orders; and print requests to paste. A ledger with other orders is refused.
+    It has its own database and key, which it makes in ./instance, whatever REFUND_API_* are set; and it prints requests
+    to paste. A ledger with other orders is refused.
     """
-    refuse_taken_port(url)
+    refuse_taken_port(port)
+    _use_settings_of_demo()
+    _prepare(f"http://127.0.0.1:{port}", confirmed_name)
+    os.environ["REFUND_API_KEYS_FILE"] = str(KEYS)
+    serve(["--bind", f"127.0.0.1:{port}"])
+
+
+def _use_settings_of_demo() -> None:
+    """Put them into the environment, where gunicorn and its workers find them too, also at a SIGHUP."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+    os.environ.pop("PORT", None)
+    os.environ.update(_DEMO)
+
+
+def _prepare(url: str, confirmed_name: str | None) -> None:
+    """Make what is missing, and print requests to `url`. ClickException: the ledger is not the demo's."""
     make_database_directory(settings().database_url)
     with open_engine() as engine:
         refuse_other_ledger(engine, confirmed_name)
-        key = signing_key(demo_keys(keys_path), Terminal.WEBPAGEEnum, settings().signature_schemes)
+        key = signing_key(demo_keys(KEYS), Terminal.WEBPAGEEnum, settings().signature_schemes)
         schema.upgrade(engine)
         demo_orders, _ = import_demo_orders(engine, seed=1, count=DEFAULT_COUNT)
         chosen = list(islice(_cancellable(engine, demo_orders), len(FORMATS)))
     if len(chosen) < len(FORMATS):
         raise click.ClickException("The demo orders are all cancelled; remove the demo database for new ones")
-    click.echo(f"Demo: {len(demo_orders)} orders; the key ring is {keys_path}. Stop with Ctrl-C.")
-    click.echo(f"Pages for whoever writes a client, with requests to try: {url.rstrip('/')}/Help\n")
+    click.echo(f"Demo: {len(demo_orders)} orders; the key ring is {KEYS}. Stop with Ctrl-C.")
+    click.echo(f"Pages for whoever writes a client, with requests to try: {url}/Help\n")
     click.echo("Paste a line into another terminal: it cancels an order and answers code 1 with the refund number.")
     click.echo("Pasted again, it gives the same number. It works for a day here, and for 5 minutes in a real service.")
     numbers = fresh_numbers(len(chosen))
@@ -67,20 +92,13 @@ def quickstart_command(keys_path: Path, url: str, confirmed_name: str | None) ->
     click.echo()
 
 
-def refuse_taken_port(url: str) -> None:
-    """ClickException: something listens at this URL already. Called before anything is made."""
+def refuse_taken_port(port: int) -> None:
+    """ClickException: something listens at this port of loopback already. Called before anything is made."""
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "127.0.0.1", parts.port or 0
-    except ValueError:
-        port = 0
-    if not port:
-        raise click.ClickException(f"{url} has no port from 1 to 65535; name one: make run PORT=8001")
-    try:
-        socket.create_connection((host, port), timeout=1).close()
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
         return
-    raise click.ClickException(f"Port {port} is taken; for another one: make run PORT=8001")
+    raise click.ClickException(f"Port {port} is taken; for another one: make run PORT=8001, or --port 8001")
 
 
 def demo_keys(path: Path) -> str:

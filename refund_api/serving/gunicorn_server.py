@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from importlib import import_module
 from typing import Any
 
 from gunicorn.app.base import Application
@@ -19,10 +18,14 @@ WsgiApp = Callable[..., Iterable[bytes]]
 
 
 class GunicornServer(Application):  # type: ignore[misc]  # gunicorn has no types
-    """`options` are gunicorn's, as on its command line; they go before GUNICORN_CMD_ARGS, and those before ours."""
+    """`options` are gunicorn's, as on its command line; they go before GUNICORN_CMD_ARGS, and those before ours.
 
-    def __init__(self, options: Sequence[str]) -> None:
+    `make_app` makes what a worker serves. It is called in each worker, so that nothing open crosses a fork.
+    """
+
+    def __init__(self, options: Sequence[str], make_app: Callable[[], WsgiApp]) -> None:
         self._options = options
+        self._make_app = make_app
         super().__init__(prog="refund-api serve")
 
     def load_config(self) -> None:
@@ -40,8 +43,7 @@ class GunicornServer(Application):  # type: ignore[misc]  # gunicorn has no type
 
     def load(self) -> WsgiApp:
         """Called by gunicorn in each worker."""
-        app: WsgiApp = import_module("wsgi").app
-        return app
+        return self._make_app()
 
     def _set(self, values: dict[str, Any]) -> None:
         for name, value in values.items():

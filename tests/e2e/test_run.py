@@ -1,16 +1,19 @@
-"""The demo as `make run` makes it, on a real gunicorn: prepare, serve, post what was printed, stop."""
+"""The demo as `make run` starts it: one process that prepares and serves; post what was printed, stop it."""
 
 from __future__ import annotations
 
 import json
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from email.message import Message
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,45 +21,57 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.servers import ROOT, START_TIMEOUT, Gunicorn, free_port, gunicorn
+from tests.servers import ROOT, START_TIMEOUT, Gunicorn, free_port, wait_until_listening
 from xml_contracts.refund import ApiResult
 from xml_contracts.serializer import DataContractSerializer
 
 BODY_PAUSE = 0.3
 
 
+SHELL = {
+    "REFUND_API_DATABASE_URL": "postgresql://127.0.0.1:1/refunds",
+    "REFUND_API_TOLERANCE_SECONDS": "60",
+    "WEB_CONCURRENCY": "2",
+    "PYTHONPATH": str(ROOT),
+}
+"""What the shell of a developer may have set for a real service; the demo has its own settings."""
+
+QUICKSTART = [sys.executable, "-P", "-c", "from app import main; main()", "quickstart"]
+
+
 @dataclass(frozen=True)
 class Demo:
-    """What `quickstart` printed, and the environment that serves it."""
+    """A running `quickstart`, and the requests that it printed, as the words of a shell."""
 
+    server: Gunicorn
     requests: list[list[str]]
-    env: dict[str, str]
+
+
+@contextmanager
+def running_demo(folder: Path) -> Iterator[Demo]:
+    """Run `quickstart` in a folder until it listens. What it prints and logs is in the file `log` there."""
+    port, log = free_port(), folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*QUICKSTART, "--port", str(port)],
+            cwd=folder,
+            env={**os.environ, **SHELL},
+            stdout=output,
+            stderr=output,
+        )
+        try:
+            server = Gunicorn("127.0.0.1", port, process, log)
+            wait_until_listening(server)
+            lines = log.read_text().splitlines()
+            yield Demo(server, [shlex.split(line) for line in lines if line.startswith("curl ")])
+        finally:
+            process.terminate()
+            process.wait(START_TIMEOUT)
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Demo:
-    env = {
-        "REFUND_API_DATABASE_URL": f"sqlite:///{tmp_path}/instance/refunds.db",
-        "REFUND_API_TOLERANCE_SECONDS": "86400",
-    }
-    keys = str(tmp_path / "instance" / "keys.json")
-    command = [sys.executable, "-m", "flask", "--app", "app", "quickstart", "--keys", keys]
-    output = subprocess.run(
-        [*command, "--url", f"http://127.0.0.1:{free_port()}"],
-        cwd=ROOT,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=START_TIMEOUT,
-    ).stdout
-    requests = [shlex.split(line) for line in output.splitlines() if line.startswith("curl ")]
-    return Demo(requests, {**env, "REFUND_API_KEYS_FILE": keys})
-
-
-@pytest.fixture
-def server(demo: Demo, tmp_path: Path) -> Iterator[Gunicorn]:
-    with gunicorn("wsgi:app", tmp_path / "gunicorn.log", demo.env, workers=2) as running:
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    with running_demo(tmp_path) as running:
         yield running
 
 
@@ -69,35 +84,75 @@ def body_of(words: list[str]) -> bytes:
     return words[words.index("--data-raw") + 1].encode()
 
 
-def post(server: Gunicorn, words: list[str]) -> ApiResult:
-    """Send what curl would send, to the server of this test."""
-    request = Request(server.url + urlsplit(words[-1]).path, body_of(words), headers_of(words))
-    with urlopen(request, timeout=START_TIMEOUT) as response:
-        content, media_type = response.read(), response.headers["Content-Type"]
-    if media_type == "application/json; charset=utf-8":
-        return ApiResult(**json.loads(content))
-    assert media_type == "application/xml; charset=utf-8"
+def post(words: list[str]) -> tuple[ApiResult, Message]:
+    """Send what curl would send: the result, and the headers of the answer."""
+    with urlopen(Request(words[-1], body_of(words), headers_of(words)), timeout=START_TIMEOUT) as response:
+        content, headers = response.read(), response.headers
+    if headers["Content-Type"] == "application/json; charset=utf-8":
+        return ApiResult(**json.loads(content)), headers
+    assert headers["Content-Type"] == "application/xml; charset=utf-8"
     result = DataContractSerializer(ApiResult).read(content)
     assert result is not None
-    return result
+    return result, headers
 
 
-def test_each_printed_request_answers_code_1_and_a_repeat_gives_the_same_number(demo: Demo, server: Gunicorn) -> None:
-    first = [post(server, words) for words in demo.requests]
-    assert [(result.code, result.message) for result in first] == [(1, "Cancelled")] * 3
-    assert len({result.data for result in first}) == 3
-    assert [post(server, words) for words in demo.requests] == first
-
-
-def test_a_line_says_that_the_service_is_ready(server: Gunicorn) -> None:
+def wait_for_log(server: Gunicorn, *texts: str) -> None:
     deadline = time.monotonic() + START_TIMEOUT
-    while f'"ready: {server.url}"' not in server.log.read_text():
+    while not all(text in server.log.read_text() for text in texts):
         assert time.monotonic() < deadline, server.log.read_text()
         time.sleep(0.05)
 
 
-def test_sigterm_lets_a_request_in_flight_finish_and_exits_with_0(demo: Demo, server: Gunicorn) -> None:
-    assert post(server, demo.requests[1]).code == 1  # a worker is up
+def test_each_printed_request_answers_code_1_and_a_repeat_gives_the_same_number(demo: Demo) -> None:
+    first = [post(words)[0] for words in demo.requests]
+    assert [(result.code, result.message) for result in first] == [(1, "Cancelled")] * 3
+    assert len({result.data for result in first}) == 3
+    assert [post(words)[0] for words in demo.requests] == first
+
+
+def test_lines_say_that_the_demo_is_ready_and_what_became_of_each_request(demo: Demo) -> None:
+    post(demo.requests[0])
+    wait_for_log(demo.server, f'"ready: {demo.server.url}"', "serving with 2 workers", '"refund_recorded"')
+
+
+def test_what_was_skipped_while_reading_is_explained(demo: Demo) -> None:
+    words = demo.requests[0]
+    words[words.index("--data-raw") + 1] = json.dumps({**json.loads(body_of(words)), "colour": "red"})
+    result, headers = post(words)
+    assert result.code == 1
+    assert "colour" in headers["X-Data-Contract-Ignored"]
+
+
+def test_the_pages_sign_with_the_keys_of_the_demo(demo: Demo) -> None:
+    with urlopen(f"{demo.server.url}/Help/TryIt/POST-api-order-cancel", timeout=START_TIMEOUT) as page:
+        assert page.status == 200
+
+
+def test_a_second_start_beside_it_is_refused_and_one_after_it_works(demo: Demo, tmp_path: Path) -> None:
+    port = str(demo.server.port)
+    beside = subprocess.run(
+        [*QUICKSTART, "--port", port],
+        cwd=tmp_path,
+        env={**os.environ, **SHELL},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=START_TIMEOUT,
+    )
+    words = f"Error: Port {port} is taken; for another one: make run PORT=8001, or --port 8001\n"
+    assert (beside.returncode, beside.stdout, beside.stderr) == (1, "", words)
+    number = post(demo.requests[0])[0].data
+    demo.server.process.send_signal(signal.SIGINT)  # Ctrl-C
+    assert demo.server.process.wait(START_TIMEOUT) == 0
+    assert "Traceback" not in demo.server.log.read_text()
+    with running_demo(tmp_path) as again:
+        elsewhere = [*demo.requests[0][:-1], again.server.url + urlsplit(demo.requests[0][-1]).path]
+        assert post(elsewhere)[0].data == number, "ledger and key are still there"
+
+
+def test_sigterm_lets_a_request_in_flight_finish_and_exits_with_0(demo: Demo) -> None:
+    server = demo.server
+    assert post(demo.requests[1])[0].code == 1  # a worker is up
     words = demo.requests[0]
     body = body_of(words)
     head = f"POST {urlsplit(words[-1]).path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

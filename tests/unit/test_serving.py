@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from gunicorn.errors import AppImportError
 
-from app import create_app
+from app import create_app, make_served_app
 from refund_api import serving
 from refund_api.ops import event_queue
 from refund_api.serving import configuration, on_reload, post_worker_init, pre_request, settings_to_serve, when_ready
@@ -116,7 +117,7 @@ def test_a_database_url_that_no_worker_could_use_is_refused_before_anything_list
 
 def test_gunicorn_takes_every_name_of_the_configuration_and_options_go_before_it(start: pytest.MonkeyPatch) -> None:
     start.setenv("GUNICORN_CMD_ARGS", "--keep-alive 7 --workers 5")
-    cfg = GunicornServer(["--workers", "6"]).cfg
+    cfg = GunicornServer(["--workers", "6"], make_served_app).cfg
     assert (cfg.workers, cfg.keepalive, cfg.threads, cfg.address) == (6, 7, threads_for(4), [("127.0.0.1", 8000)])
     assert {name for name, value in configuration().items() if cfg.settings[name].get() != value} <= {
         "bind",  # a list of one
@@ -139,9 +140,16 @@ def test_what_gunicorn_cannot_take_ends_the_start(
     start: pytest.MonkeyPatch, options: list[str], status: int, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        GunicornServer(options)
+        GunicornServer(options, make_served_app)
     assert ended.value.code == status
     assert words in capsys.readouterr().err
+
+
+def test_each_worker_serves_an_application_of_its_own(start: pytest.MonkeyPatch) -> None:
+    server = GunicornServer([], make_served_app)
+    first, second = server.load(), server.load()
+    assert first is not second
+    assert isinstance(first, Flask) and isinstance(second, Flask)
 
 
 def test_serve_runs_gunicorn_with_the_options_as_they_are(start: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 from click.testing import Result
 from flask import Flask
@@ -53,6 +55,8 @@ class Commands:
     keys: str | None = None
     legacy_sign: bool = True
     keep_reasons_days: int | None = None
+    served: list[tuple[Sequence[str], dict[str, str]]] = field(default_factory=list)
+    """The options, and the environment, of each time that a command began to serve."""
 
     @property
     def settings(self) -> Settings:
@@ -66,8 +70,9 @@ class Commands:
 
     def run(self, *arguments: str, stdin: str | None = None) -> Result:
         app = Flask("commands")
-        register(app, lambda: self.settings)
-        return app.test_cli_runner().invoke(args=arguments, input=stdin)
+        register(app, lambda: self.settings, lambda options: self.served.append((options, dict(os.environ))))
+        with patch.dict(os.environ):  # a command is a process of its own, and may change it
+            return app.test_cli_runner().invoke(args=arguments, input=stdin)
 
     def succeed(self, *arguments: str, stdin: str | None = None) -> str:
         result = self.run(*arguments, stdin=stdin)

@@ -74,7 +74,7 @@ def test_another_database_needs_no_settings(commands: Commands) -> None:
         raise SettingsError("REFUND_API_THREADS must be a number")
 
     app = Flask("commands")
-    register(app, refuse)
+    register(app, refuse, print)
     result = app.test_cli_runner().invoke(args=["audit", "--database-url", commands.settings.database_url])
     assert (result.exit_code, result.output.splitlines()[-1]) == (0, "The ledger is right.")
     result = app.test_cli_runner().invoke(args=["audit"])

@@ -116,7 +116,7 @@ def test_settings_that_cannot_be_used_end_a_command_with_their_text() -> None:
         raise SettingsError("REFUND_API_THREADS must be a number")
 
     app = Flask("commands")
-    register(app, refuse)
+    register(app, refuse, print)
     result = app.test_cli_runner().invoke(args=["db", "current"])
     assert (result.exit_code, result.output) == (1, "Error: REFUND_API_THREADS must be a number\n")
     result = app.test_cli_runner().invoke(args=["db", "check", "--json"])

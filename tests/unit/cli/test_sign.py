@@ -1,4 +1,4 @@
-"""The commands `sign` and `quickstart`: what they print is read as a shell and a formatter would."""
+"""The command `sign`: what it prints is read as a shell and a formatter would."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import hashlib
 import hmac
 import json
 import shlex
-import socket
-import stat
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
-from click import ClickException
 
-from refund_api.cli import quickstart
 from refund_api.cli.curl import FORMATS, curl
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.legacy import sign_legacy
@@ -213,62 +209,3 @@ def test_a_command_is_one_line_of_ascii_that_a_shell_reads_back(name: str) -> No
     assert "\n" not in line
     assert "\r" not in line
     assert str(ORDER_NUMBER[name](line)).replace("\r\n", "\n") == text.replace("\r\n", "\n")
-
-
-def test_quickstart_prints_one_request_a_format_for_different_orders(tmp_path: Path) -> None:
-    commands = Commands(tmp_path)
-    keys = tmp_path / "instance" / "keys.json"
-    output = commands.succeed("quickstart", "--keys", str(keys), "--url", "http://127.0.0.1:9")
-    lines = [line for line in output.splitlines() if line.startswith("curl ")]
-    numbers = {ORDER_NUMBER[name](line) for name, line in zip(FORMATS, lines, strict=True)}
-    assert len(numbers) == 3
-    assert stat.S_IMODE(keys.stat().st_mode) == 0o600
-    assert json.loads(keys.read_text())["keys"][0]["secret"] not in output
-
-
-def test_quickstart_never_overwrites_a_key(tmp_path: Path) -> None:
-    keys = tmp_path / "keys.json"
-    keys.write_text(key_ring())
-    Commands(tmp_path).succeed("quickstart", "--keys", str(keys), "--url", "http://127.0.0.1:9")
-    assert keys.read_text() == key_ring()
-
-
-def test_quickstart_passes_over_orders_that_have_a_refund(tmp_path: Path) -> None:
-    commands = Commands(tmp_path)
-    arguments = ("quickstart", "--keys", str(tmp_path / "keys.json"), "--url", "http://127.0.0.1:9")
-    first = read_json(next(line for line in commands.succeed(*arguments).splitlines() if line.startswith("curl ")))
-    commands.refund(order_number=str(first["order_number"]), passenger_id=str(first["refund_passanger_ids"])[:36])
-    again = read_json(next(line for line in commands.succeed(*arguments).splitlines() if line.startswith("curl ")))
-    assert again["order_number"] != first["order_number"]
-
-
-def test_quickstart_says_when_no_order_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quickstart, "DEFAULT_COUNT", 2)
-    assert "all cancelled" in Commands(tmp_path).fail(
-        "quickstart", "--keys", str(tmp_path / "keys.json"), "--url", "http://127.0.0.1:9"
-    )
-
-
-def test_quickstart_refuses_a_port_that_is_taken(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        output = Commands(tmp_path).fail("quickstart", "--keys", "keys.json", "--url", f"http://127.0.0.1:{port}")
-    assert output == f"Error: Port {port} is taken; for another one: make run PORT=8001\n"
-
-
-def test_quickstart_names_a_key_ring_it_cannot_read(tmp_path: Path) -> None:
-    (tmp_path / "keys.json").write_bytes(b"\xff")
-    output = Commands(tmp_path).fail("quickstart", "--keys", str(tmp_path / "keys.json"), "--url", "http://127.0.0.1:9")
-    assert "cannot be read" in output
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:abc", "http://127.0.0.1:99999", "http://127.0.0.1:0", "http://[::1"])
-def test_quickstart_refuses_a_url_without_a_usable_port(url: str) -> None:
-    with pytest.raises(ClickException, match="no port from 1 to 65535"):
-        quickstart.refuse_taken_port(url)
-
-
-def test_quickstart_says_where_it_cannot_make_a_key_ring(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(ClickException, match="cannot be made"):
-        quickstart.demo_keys(tmp_path / "file" / "folder" / "keys.json")
