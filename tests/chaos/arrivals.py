@@ -9,14 +9,15 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.servers import Gunicorn
 
-from .client import Request
+from .client import Answer, Request, answer_line, sent_line
 
 _PATIENCE = 120.0  # seconds until an answer counts as lost
 
@@ -58,6 +59,20 @@ def over_http(kind: str, path: str, content_type: str, body: bytes, asks: Reques
 def cancellation(request: Request, kind: str = "ledger") -> Sent:
     """A signed request as it goes over the wire."""
     return over_http(kind, "/api/order/cancel", request.content_type, request.body, request)
+
+
+def write_record(arrivals: Iterable[Arrival], path: Path) -> None:
+    """The requests that asked the ledger, and their answers, as client.py records them."""
+    with path.open("w") as file:
+        for arrival in arrivals:
+            request, at = arrival.sent.asks, round(arrival.at * 1e9)
+            if request is None:
+                continue
+            lines = [sent_line(request, at)]
+            if arrival.status:
+                answer = Answer(arrival.status, arrival.code, arrival.data)
+                lines.append(answer_line(request, at, round(arrival.ended * 1e9), answer))
+            file.writelines(f"{json.dumps(line)}\n" for line in lines)
 
 
 class Arrivals:

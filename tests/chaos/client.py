@@ -78,6 +78,24 @@ class Answer:
         return self.code != TRY_AGAIN
 
 
+def sent_line(request: Request, at: int) -> dict[str, object]:
+    """What stands in a record before a request is sent; times are time.monotonic_ns()."""
+    return {
+        "sent": request.number,
+        "at": at,
+        "order": request.order_number,
+        "passengers": sorted(request.passengers),
+        "ids": request.ids,
+        "sign": request.sign,
+    }
+
+
+def answer_line(request: Request, sent_at: int, at: int, answer: Answer) -> dict[str, object]:
+    """What stands in a record once an answer was read."""
+    result = {"status": answer.status, "code": answer.code, "data": answer.data}
+    return {"answer": request.number, "sent_at": sent_at, "at": at, **result}
+
+
 class Client:
     """Sends to one server and records in one file; for one thread."""
 
@@ -109,16 +127,7 @@ class Client:
             return None
         finally:
             connection.close()
-        self._write(
-            {
-                "answer": request.number,
-                "sent_at": sent_at,
-                "at": time.monotonic_ns(),
-                "status": answer.status,
-                "code": answer.code,
-                "data": answer.data,
-            }
-        )
+        self._write(answer_line(request, sent_at, time.monotonic_ns(), answer))
         self.answers += 1
         return answer
 
@@ -130,16 +139,7 @@ class Client:
 
     def _send(self, connection: http.client.HTTPConnection, request: Request, headers: Mapping[str, str]) -> int:
         sent_at = time.monotonic_ns()
-        self._write(
-            {
-                "sent": request.number,
-                "at": sent_at,
-                "order": request.order_number,
-                "passengers": sorted(request.passengers),
-                "ids": request.ids,
-                "sign": request.sign,
-            }
-        )
+        self._write(sent_line(request, sent_at))
         self.sent += 1
         fixed = {"Content-Type": request.content_type, "Accept": "application/json", "Connection": "close"}
         try:

@@ -20,6 +20,7 @@ from tests.replication import Pair, pair, until
 from tests.servers import Gunicorn, gunicorn
 
 from .check import OK, TRY_AGAIN, Record, read_ledger, read_record, violations
+from .check.dump import dump
 from .client import Answer, Client, Crowd, Request, make_request
 from .report import Figures, progress
 from .stage import Stage, stage_on
@@ -38,12 +39,11 @@ class Timed:
     seconds: float
 
 
-def run() -> tuple[Figures, dict[str, list[str]]]:
-    """The figures, and the violations by kind."""
+def run(directory: Path) -> tuple[Figures, dict[str, list[str]]]:
+    """The figures, and the violations by kind. The directory must be empty."""
     with (
-        tempfile.TemporaryDirectory(prefix="dead-standby") as directory,
         pair() as servers,
-        stage_on(servers.url, Path(directory)) as stage,
+        stage_on(servers.url, directory) as stage,
         gunicorn("wsgi:app", stage.records / "log", {**stage.env, "REFUND_API_THREADS": str(_THREADS)}) as server,
         Crowd(server, stage.records, _REQUESTS) as crowd,
     ):
@@ -96,6 +96,7 @@ def waiting(servers: Pair) -> int:
 
 def judge(stage: Stage, without: Record, invalid: Timed) -> tuple[Figures, dict[str, list[str]]]:
     """What was answered without the standby, then the whole record against the ledger."""
+    dump(stage.engine, stage.records)
     record, ledger = read_record(stage.records), read_ledger(stage.engine)
     seconds = {seen.request: (seen.at - seen.sent_at) / 1e9 for seen in without.seen}
     refused = [seen for seen in without.seen if (seen.status, seen.code) == (503, TRY_AGAIN)]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,10 @@ from tests.servers import Gunicorn, gunicorn
 
 from . import dead_standby
 from .check import LATEST, OK, Record, read_ledger, read_record, violations
+from .check.dump import dump
 from .load import Load, Orders
 from .report import Figures, print_figures, print_violations, progress
+from .saving import add_save_option, saved_run
 from .stage import Stage, stage_on
 
 _WORKERS = 2
@@ -96,16 +97,15 @@ def judge(record: Record, stage: Stage, moments: Moments, told: set[str], lost: 
     return found
 
 
-def run(rounds: int, title: str, *, synchronous: bool) -> tuple[Figures, dict[str, list[str]]]:
-    """The figures of all rounds and the violations by kind; a line a round on stderr."""
+def run(rounds: int, title: str, directory: Path, *, synchronous: bool) -> tuple[Figures, dict[str, list[str]]]:
+    """The figures of all rounds and the violations by kind; a line a round on stderr. The directory must be empty."""
     done: list[Round] = []
     told: set[str] = set()
     lost: set[str] = set()
     with (
-        tempfile.TemporaryDirectory(prefix="failover") as directory,
         pair() as servers,
-        stage_on(servers.url, Path(directory)) as stage,
-        gunicorn("wsgi:app", Path(directory, "gunicorn.log"), stage.env, _WORKERS) as server,
+        stage_on(servers.url, directory) as stage,
+        gunicorn("wsgi:app", directory / "gunicorn.log", stage.env, _WORKERS) as server,
     ):
         orders = Orders(stage)
         for number in range(1, rounds + 1):
@@ -119,7 +119,8 @@ def run(rounds: int, title: str, *, synchronous: bool) -> tuple[Figures, dict[st
             done.append(judge(read_record(stage.records), stage, moments, told, lost))
             progress("")
             print(f"{title} round {number}: {done[-1]}", file=sys.stderr, flush=True)
-        found = violations(read_record(stage.records), read_ledger(stage.engine)) | {"audit": stage.audit()}
+        dump(stage.engine, directory)
+        found = violations(read_record(directory), read_ledger(stage.engine)) | {"audit": stage.audit()}
         found["no proof"] = [
             f"{title} {round_}" for round_ in done if not round_.acknowledged or round_.first_answer > LATEST
         ]
@@ -139,33 +140,47 @@ def figures_of(rounds: list[Round], found: dict[str, list[str]]) -> Figures:
     }
 
 
+def synchronous(options: argparse.Namespace, directory: Path) -> tuple[Figures, dict[str, list[str]]]:
+    """COMMITs wait for the standby: nothing may be wrong."""
+    return run(options.rounds, "synchronous", directory, synchronous=True)
+
+
+def control(options: argparse.Namespace, directory: Path) -> tuple[Figures, dict[str, list[str]]]:
+    """They do not: the only thing that is wrong is to lose nothing."""
+    figures, _ = run(options.control_rounds, "control", directory, synchronous=False)
+    nothing = [] if figures["lost"] else ["nothing was lost, so this program would not see a loss"]
+    return figures, {"no proof": nothing}
+
+
+def standby_dies(options: argparse.Namespace, directory: Path) -> tuple[Figures, dict[str, list[str]]]:
+    """dead_standby.py, which has no options."""
+    return dead_standby.run(directory)
+
+
+_PARTS = {"synchronous": synchronous, "control": control, "dead-standby": standby_dies}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.failover", description=__doc__)
     parser.add_argument("--rounds", type=int, default=10, help="with a synchronous standby, at least 1")
     parser.add_argument("--control-rounds", type=int, default=3, help="with an asynchronous one, at least 1")
-    parser.add_argument("--only", choices=("synchronous", "control", "dead-standby"), help="one of the three")
+    parser.add_argument("--only", choices=_PARTS, help="one of the three")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_save_option(parser)
     options = parser.parse_args()
     if min(options.rounds, options.control_rounds) < 1:
         parser.error("a round that is not run proves nothing")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
     columns: dict[str, Figures] = {}
-    failed = False
-    if options.only in (None, "synchronous"):
-        columns["synchronous"], found = run(options.rounds, "synchronous", synchronous=True)
-        print_violations("synchronous", found)
-        failed |= any(found.values())
-    if options.only in (None, "control"):
-        columns["control"], _ = run(options.control_rounds, "control", synchronous=False)
-        if not columns["control"]["lost"]:
-            print("control: nothing was lost, so this program would not see a loss", file=sys.stderr)
-            failed = True
-    if options.only in (None, "dead-standby"):
-        columns["dead standby"], found = dead_standby.run()
-        print_violations("dead standby", found)
-        failed |= any(found.values())
+    with saved_run("failover", options.save) as saved:
+        for name, part in _PARTS.items():
+            if options.only in (None, name):
+                (directory := saved.directory / name).mkdir()
+                columns[name], found = part(options, directory)
+                print_violations(name, found)
+                saved.is_wrong |= any(found.values())
     print_figures(columns, as_json=options.json)
-    return 1 if failed else 0
+    return 1 if saved.is_wrong else 0
 
 
 if __name__ == "__main__":

@@ -9,18 +9,19 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from tests.servers import Gunicorn, gunicorn
 
-from .check import Record, read_ledger, read_record, unproven, violations
+from .check import Record, read_ledger, read_record, unproven
+from .check.dump import dump
+from .check.judging import Verdict, verdict
 from .load import Load, Orders
 from .report import print_figures, print_violations, progress
+from .saving import add_save_option, saved_run
 from .stage import ENGINES, Stage, stage
 
 WORKERS = 2
@@ -72,7 +73,7 @@ def kill_under_load(server: Gunicorn, load: Load, orders: Orders, title: str, ki
     return killed
 
 
-def run(engine: str, kills: int, seconds: float, directory: Path) -> tuple[dict[str, int], dict[str, list[str]]]:
+def run(engine: str, kills: int, seconds: float, directory: Path) -> Verdict:
     """The figures of one engine and the violations by kind."""
     start = time.monotonic()
     with stage(engine, directory) as the_stage:
@@ -96,17 +97,10 @@ def run(engine: str, kills: int, seconds: float, directory: Path) -> tuple[dict[
     return {**first, **figures}, found
 
 
-def judge(the_stage: Stage, record: Record) -> tuple[dict[str, int], dict[str, list[str]]]:
-    """What the clients of the stage recorded, against its ledger; and the audit."""
-    ledger = read_ledger(the_stage.engine)
-    found = {**violations(record, ledger), "audit": the_stage.audit()}
-    figures = {
-        "requests sent": record.sent,
-        "answers": len(record.seen),
-        "of them try again": sum(seen.code == 3001 for seen in record.seen),
-        "refunds": len(ledger.refunds),
-    }
-    return {**figures, **{kind: len(sentences) for kind, sentences in found.items()}}, found
+def judge(the_stage: Stage, record: Record) -> Verdict:
+    """What the clients of the stage recorded, against its ledger, which is saved beside it; and the audit."""
+    dump(the_stage.engine, the_stage.records)
+    return verdict(record, read_ledger(the_stage.engine), the_stage.audit())
 
 
 def main() -> int:
@@ -115,21 +109,19 @@ def main() -> int:
     arguments.add_argument("--kills", type=int, default=1000, help="an engine; default %(default)s")
     arguments.add_argument("--seconds", type=float, default=1800, help="of load, for all engines; default %(default)s")
     arguments.add_argument("--json", action="store_true")
+    add_save_option(arguments)
     options = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # so that the servers are stopped too
     engines = ENGINES if options.engine == "all" else (options.engine,)
-    columns, bad = {}, False
-    for engine in engines:
-        directory = Path(tempfile.mkdtemp(prefix=f"chaos-{engine}-"))
-        columns[engine], found = run(engine, options.kills, options.seconds / len(engines), directory)
-        print_violations(engine, found)
-        if any(found.values()):
-            bad = True
-            print(f"{engine}: the record of the clients stays in {directory}", file=sys.stderr)
-        else:
-            shutil.rmtree(directory)
+    columns = {}
+    with saved_run("chaos", options.save) as saved:
+        for engine in engines:
+            seconds = options.seconds / len(engines)
+            columns[engine], found = run(engine, options.kills, seconds, saved.directory / engine)
+            print_violations(engine, found)
+            saved.is_wrong |= any(found.values())
     print_figures(columns, as_json=options.json)
-    return 1 if bad else 0
+    return 1 if saved.is_wrong else 0
 
 
 if __name__ == "__main__":

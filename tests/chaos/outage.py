@@ -26,25 +26,23 @@ from .arrivals import Arrival
 from .outage_scene import AFTER, BEFORE, FINDING_OUT, RATE, Scene, asking_for, scene_on
 from .outage_table import Row, print_rows, row_of
 from .report import print_violations, progress
+from .saving import add_save_option, saved_run
 from .stage import stage, stage_on
 
 _CROWD, _CROWDS = 50, 10
 _LOCKED_RATE = 3  # requests a second for the order that is locked
 _DOWN = 1.7  # seconds from stop to start; with both, two seconds without a server
 
-Found = tuple[list[Row], list[Arrival]]
-"""The rows of a fault, and all that was asked and answered."""
 
-
-def away(scene: Scene, name: str, fault: AbstractContextManager[None], seconds: float) -> Found:
+def away(scene: Scene, name: str, fault: AbstractContextManager[None], seconds: float) -> list[Row]:
     """The database does not answer at all."""
     seen = scene.under(name, fault, seconds)
     early = seen.row(f"need it, first {FINDING_OUT:g} s", seen.during("ledger", until=FINDING_OUT))
     late = seen.row("need it, later", seen.during("ledger", since=FINDING_OUT)).expect_p99(500).expect_codes("3001")
-    return [seen.without_database(), early, late, seen.served_again()], seen.arrivals
+    return [seen.without_database(), early, late, seen.served_again()]
 
 
-def restarts(scene: Scene, node: Node, number: int) -> Found:
+def restarts(scene: Scene, node: Node, number: int) -> list[Row]:
     """The server is restarted again and again, and nobody notices more than a wait."""
     whole = BEFORE + number * (_DOWN + 1 + AFTER)
     coming = scene.arrivals.come(scene.load(whole), RATE, whole)
@@ -64,10 +62,10 @@ def restarts(scene: Scene, node: Node, number: int) -> Found:
     return [
         row_of(name, "need no database", without).expect_codes("1001", "404"),
         row_of(name, "need it", needing).expect_codes("1"),
-    ], arrivals
+    ]
 
 
-def one_order(scene: Scene, node: Node, seconds: float) -> Found:
+def one_order(scene: Scene, node: Node, seconds: float) -> list[Row]:
     """One order is locked, and asked for three times a second beside the load."""
     (locked,) = scene.book(1)
     fault = faults.order_locked(node.url, locked.order_number)
@@ -78,10 +76,10 @@ def one_order(scene: Scene, node: Node, seconds: float) -> Found:
         others.expect("≥ 90 % code 1", met=others.codes.get("1", 0) >= 0.9 * others.count),
         seen.row("need that order", seen.during("locked")),
         seen.refused(),
-    ], seen.arrivals
+    ]
 
 
-def one_lock(scene: Scene, name: str, fault: AbstractContextManager[None], seconds: float) -> Found:
+def one_lock(scene: Scene, name: str, fault: AbstractContextManager[None], seconds: float) -> list[Row]:
     """Everyone who needs the ledger waits for the same lock."""
     seen = scene.under(name, fault, seconds)
     return [
@@ -89,19 +87,19 @@ def one_lock(scene: Scene, name: str, fault: AbstractContextManager[None], secon
         seen.row("need it", seen.during("ledger")),
         seen.refused(),
         seen.served_again(),
-    ], seen.arrivals
+    ]
 
 
-def nothing(scene: Scene, seconds: float) -> Found:
+def nothing(scene: Scene, seconds: float) -> list[Row]:
     """The same load and no fault: what the machine makes of it."""
     seen = scene.under("none", nullcontext(), seconds)
     return [
         seen.row("need no database", seen.during("none")).expect_codes("1001", "404"),
         seen.row("need it", seen.during("ledger")).expect_codes("1"),
-    ], seen.arrivals
+    ]
 
 
-def crowds(scene: Scene) -> Found:
+def crowds(scene: Scene) -> list[Row]:
     """Honest duplicates on a healthy database: fifty identical requests at once."""
     progress("identical requests at once")
     arrivals: list[Arrival] = []
@@ -109,7 +107,7 @@ def crowds(scene: Scene) -> Found:
         arrivals += scene.arrivals.at_once([asking_for(order)] * _CROWD)
     numbers = {arrival.data for arrival in arrivals}
     row = row_of("none", f"{_CROWDS} times {_CROWD} identical", arrivals).expect_codes("1")
-    return [row.expect("one number each", met=len(numbers) == _CROWDS)], arrivals
+    return [row.expect("one number each", met=len(numbers) == _CROWDS)]
 
 
 @contextmanager
@@ -118,8 +116,8 @@ def on_postgres(directory: Path, *, behind_door: bool = False) -> Iterator[tuple
     with nodes("database") as (node,):
         node.create()
         node.start()
-        (sockets := directory / "door").mkdir()
-        with faults.door_to(node, sockets) as door:
+        # Not in the directory: the name of a socket must be short.
+        with tempfile.TemporaryDirectory(prefix="door") as sockets, faults.door_to(node, Path(sockets)) as door:
             url = door.url if behind_door else node.url
             with stage_on(url, directory) as the_stage, scene_on(the_stage, directory) as scene:
                 yield scene, node, door
@@ -171,10 +169,9 @@ def sqlite(directory: Path, seconds: float) -> tuple[list[Row], list[str]]:
         return settled(scene, one_lock(scene, "SQLite, file lock held", fault, min(20.0, seconds)))
 
 
-def settled(scene: Scene, found: Found) -> tuple[list[Row], list[str]]:
-    """The rows, and what the ledger holds against them."""
-    rows, arrivals = found
-    return rows, scene.settle(arrivals)
+def settled(scene: Scene, rows: list[Row]) -> tuple[list[Row], list[str]]:
+    """The rows, and what the ledger holds against the answers."""
+    return rows, scene.settle()
 
 
 FAULTS: dict[str, Callable[[Path, float], tuple[list[Row], list[str]]]] = {
@@ -197,24 +194,27 @@ def main() -> int:
     )
     parser.add_argument("--only", choices=FAULTS, nargs="+", default=list(FAULTS), help="these faults alone")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_save_option(parser)
     options = parser.parse_args()
     if options.seconds <= FINDING_OUT:
         parser.error(f"the first {FINDING_OUT:g} s are for finding out")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
     rows: list[Row] = []
     wrong: dict[str, list[str]] = {}
-    for name in options.only:
-        with tempfile.TemporaryDirectory(prefix="outage") as directory:
-            found, wrong[name] = FAULTS[name](Path(directory), options.seconds)
-        progress("")
-        rows += found
+    with saved_run("outage", options.save) as saved:
+        for name in options.only:
+            (directory := saved.directory / name).mkdir()
+            found, wrong[name] = FAULTS[name](directory, options.seconds)
+            progress("")
+            rows += found
+        saved.is_wrong = any(wrong.values()) or any(row.missed for row in rows)
     if options.json:
         print(json.dumps({"rows": [row.as_json() for row in rows], "wrong": wrong}))
     else:
         print_rows(rows)
         print(f"load average {', '.join(f'{load:.1f}' for load in os.getloadavg())}", file=sys.stderr)
     print_violations("the ledger", wrong)
-    return 1 if any(wrong.values()) or any(row.missed for row in rows) else 0
+    return 1 if saved.is_wrong else 0
 
 
 if __name__ == "__main__":

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select
-
-from refund_api.storage.tables import refund
 from tests.servers import gunicorn
 
-from .arrivals import Arrival, Arrivals, Sent, cancellation, over_http, sending
+from .arrivals import Arrival, Arrivals, Sent, cancellation, over_http, sending, write_record
+from .check import read_record
 from .client import make_request
+from .kill import judge
 from .outage_table import Row, row_of
 from .report import progress
 from .stage import Booking, Stage
@@ -73,31 +72,17 @@ class Scene:
         ended = time.monotonic()
         return Seen(name, [arrival for future in coming for arrival in future.result()], began, lifted, ended)
 
-    def settle(self, arrivals: Iterable[Arrival]) -> list[str]:
-        """Ask again what was refused. Then the ledger has one refund an order, as told; else what is wrong."""
+    def settle(self) -> list[str]:
+        """Ask again what was refused. Then the ledger has what the clients were told; else what is wrong."""
         progress("what was refused is asked again")
-        asked = [arrival for arrival in arrivals if arrival.sent.asks is not None]
+        asked = [arrival for arrival in self.arrivals.done if arrival.sent.asks is not None]
         open_ = list({a.sent.asks.number: a.sent for a in asked if a.sent.asks and a.code != 1}.values())
         for first in range(0, len(open_), _BATCH):
-            asked += self.arrivals.at_once(open_[first : first + _BATCH])
-        told: dict[str, set[str | None]] = {}
-        for arrival in asked:
-            assert arrival.sent.asks is not None
-            numbers = told.setdefault(arrival.sent.asks.order_number, set())
-            numbers |= {arrival.data} if arrival.code == 1 else set()
+            self.arrivals.at_once(open_[first : first + _BATCH])
         self.stage.engine.dispose()  # its connections may have died in the fault
-        with self.stage.engine.connect() as connection:
-            recorded = connection.execute(select(refund.c.order_number, refund.c.refund_id)).all()
-        wrong = [f"{order}: told {numbers}" for order, numbers in told.items() if len(numbers) != 1]
-        refunds: dict[str, set[str | None]] = {}
-        for order_number, refund_id in recorded:
-            refunds.setdefault(order_number, set()).add(refund_id)
-        wrong += [
-            f"{order}: told {numbers}, recorded {refunds.get(order)}"
-            for order, numbers in told.items()
-            if refunds.get(order) != numbers
-        ]
-        return wrong + self.stage.audit()
+        write_record(self.arrivals.done, self.stage.records / "arrivals.jsonl")
+        _, found = judge(self.stage, read_record(self.stage.records))
+        return [f"{kind}: {sentence}" for kind, sentences in found.items() for sentence in sentences]
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def codes(seen: Seen, kind: str, since: float = 0.0) -> set[str]:
 def test_an_outage_is_noticed_by_those_alone_who_need_the_database_and_costs_nobody_a_refund(tmp_path: Path) -> None:
     with on_postgres(tmp_path) as (scene, node, _):
         seen = scene.under("stopped", faults.stopped(node), AWAY)
-        wrong = scene.settle(seen.arrivals)
+        wrong = scene.settle()
     assert codes(seen, "none") == {"1001", "404"}
     waits = sorted(arrival.seconds for arrival in seen.during("none"))
     assert waits[len(waits) // 2] < 0.5, "before, they waited in a queue behind budgets of 8 s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from tests.chaos.soak.growth import Reading, missed, warm_and_last
+from tests.chaos.soak.growth import Reading, kilobytes_in, missed, warm_and_last
 from tests.chaos.soak.log_lines import Logged, compare
 
 STRUCK, STEADY = "127.0.0.1:1", "127.0.0.1:2"
@@ -61,3 +61,8 @@ def test_growth_is_what_the_last_round_has_more_than_the_second() -> None:
     assert warm_and_last([warming, warm, warm, grown], 1) == (warm, grown)
     assert missed(warm, warm) == []
     assert len(missed(warm, grown)) == 3
+
+
+def test_memory_is_what_is_no_page_of_a_file() -> None:
+    rollup = "Rss: 9000 kB\nPss: 700 kB\nPss_Anon:             400 kB\nPss_File: 290 kB\nPss_Shmem:   10 kB\n"
+    assert kilobytes_in(rollup) == 410

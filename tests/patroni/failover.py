@@ -15,10 +15,8 @@ refunded twice or told differently, or when the control lost nothing.
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,9 +24,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.chaos.check import OK, read_ledger, read_record, unproven, violations
+from tests.chaos.check.dump import dump
 from tests.chaos.kill import judge
 from tests.chaos.load import Load, Orders
 from tests.chaos.report import Figures, print_figures, print_violations, progress
+from tests.chaos.saving import add_save_option, saved_run
 from tests.chaos.stage import Stage, stage_on
 from tests.replication import until
 from tests.servers import Gunicorn, gunicorn
@@ -143,6 +143,7 @@ def control(scene: Scene, records: Path) -> int:
     scene.cluster.wait_for_nobody()
     alone = replace(scene, stage=replace(scene.stage, records=records))
     under_load(alone, "control", leave_a_leader_behind)
+    dump(scene.stage.engine, records)
     return len(violations(read_record(records), read_ledger(scene.stage.engine))["lost"])
 
 
@@ -150,23 +151,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.patroni.failover", description=__doc__)
     parser.add_argument("--kills", type=int, default=5, help="of the leader, at least 1; default %(default)s")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_save_option(parser)
     options = parser.parse_args()
     if options.kills < 1:
         parser.error("without a kill nothing is proved")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the nodes are stopped then, too
-    directory = Path(tempfile.mkdtemp(prefix="patroni-failover-"))
-    try:
-        figures, found = run(options.kills, directory)
-    except BaseException:
-        print(f"the logs stay in {directory}", file=sys.stderr)
-        raise
+    with saved_run("patroni-failover", options.save) as saved:
+        figures, found = run(options.kills, saved.directory)
+        saved.is_wrong = any(found.values())
     print_violations("patroni", found)
     print_figures({"patroni": figures}, as_json=options.json)
-    if any(found.values()):
-        print(f"the clients' record and the logs stay in {directory}", file=sys.stderr)
-        return 1
-    shutil.rmtree(directory)
-    return 0
+    return 1 if saved.is_wrong else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """What the processes of a node take: memory, open files, threads; and whether that grows.
 
-Memory is the proportional set size (`Pss`): a page that master and workers share counts once.
+Memory is what the processes made themselves, in proportion (`Pss_Anon`, `Pss_Shmem`): a page that master and workers
+share counts once. Pages of files, such as libraries, do not count: their share changes with every other process of the
+machine that has the same file open.
 """
 
 from __future__ import annotations
@@ -39,15 +41,15 @@ def read(node: Node) -> Reading:
     memory = files = threads = 0
     for pid in pids:
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
-            memory += _kilobytes(pid)
+            memory += kilobytes_in(Path(f"/proc/{pid}/smaps_rollup").read_text())
             files += len(os.listdir(f"/proc/{pid}/fd"))
             threads += len(os.listdir(f"/proc/{pid}/task"))
     return Reading(memory / 1024, files, threads)
 
 
-def _kilobytes(pid: int) -> int:
-    found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
-    return int(found[1]) if found else 0
+def kilobytes_in(rollup: str) -> int:
+    """The memory of a process, from its /proc/PID/smaps_rollup."""
+    return sum(map(int, re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+) kB", rollup, re.M)))
 
 
 def average(readings: Sequence[Reading]) -> Reading:

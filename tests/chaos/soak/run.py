@@ -10,10 +10,8 @@ a node grew from the second round of faults to the last. A run of fewer than thr
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +23,7 @@ from tests.chaos.check import read_record, unproven
 from tests.chaos.kill import judge
 from tests.chaos.load import CLIENTS, Load, Orders
 from tests.chaos.report import print_figures, print_violations, progress
+from tests.chaos.saving import add_save_option, saved_run
 from tests.chaos.stage import Stage, stage_on
 from tests.nginx.restarts import Node, running
 from tests.nginx.site import Site, running_site
@@ -171,14 +170,12 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600, help="of load; default %(default)s")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_save_option(parser)
     options = parser.parse_args(None if arguments is None else list(arguments))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
-    directory = Path(tempfile.mkdtemp(prefix="soak-"))
-    figures, found = run(options.seconds, directory)
+    with saved_run("soak", options.save) as saved:
+        figures, found = run(options.seconds, saved.directory)
+        saved.is_wrong = any(found.values())
     print_violations("soak", found)
     print_figures({"soak": figures}, as_json=options.json)
-    if any(found.values()):
-        print(f"soak: records and logs stay in {directory}", file=sys.stderr)
-        return 1
-    shutil.rmtree(directory)
-    return 0
+    return 1 if saved.is_wrong else 0

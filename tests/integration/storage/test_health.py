@@ -11,7 +11,9 @@ from sqlalchemy import Engine, text
 
 from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.storage import health, schema
+from refund_api.storage.budget import DEFAULT_BUDGET
 from refund_api.storage.engines.urls import make_engine
+from refund_api.storage.ledger_figures import read_figures
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute, fresh_database
 from tests.world import ORDER
@@ -34,6 +36,17 @@ def test_check_says_which_command_brings_an_old_database_up_to_date(
     assert health.check(engine) == [
         "the database is at revision 0002, this code needs 9999: run `refund-api db upgrade`"
     ]
+
+
+def test_looking_again_and_again_keeps_no_statements_that_the_first_look_has_not_kept(engine: Engine) -> None:
+    kept: dict[object, object] = {}
+    watched = engine.execution_options(compiled_cache=kept)
+    numbers = []
+    for _ in range(4):
+        health.check(watched)
+        read_figures(watched, DEFAULT_BUDGET)
+        numbers.append(len(kept))
+    assert numbers == [numbers[0]] * 4
 
 
 @pytest.mark.parametrize("table", ["orders", "request_nonce"])

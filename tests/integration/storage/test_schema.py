@@ -40,6 +40,7 @@ def test_the_migrations_make_the_declared_checks_collations_and_types(empty_url:
         with engine.begin() as connection:
             command.downgrade(schema.alembic_config(connection), "base")
         assert set(inspect(engine).get_table_names()) == {"alembic_version"}
+        assert schema.current(engine) is None
         metadata.create_all(engine)
         assert _described(engine) == migrated
 
