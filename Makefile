@@ -69,7 +69,7 @@ test-nginx: .venv/dev.stamp ## the site of deploy/nginx, as shipped, in Debian's
 		{ echo "There is no $$command; on Debian: apt install nginx-light openssl" >&2; exit 1; }; done
 	@for command in mcs mono; do command -v $$command >/dev/null || \
 		{ echo "There is no $$command; on Debian: apt install $(MONO)" >&2; exit 1; }; done
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile tests/nginx tests/interop/nginx
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile tests/nginx
 	$(BIN)/python -m tests.nginx.crowds
 	$(BIN)/python -m tests.nginx.refused_bodies --pairs $(PAIRS)
 	$(BIN)/python -m tests.nginx.restarts --rounds $(ROUNDS)
