@@ -2,7 +2,7 @@
 
 `python -m tests.nginx.half_deployed --old DIR`: DIR is a checkout of the earlier version. The load of tests/chaos goes
 through the site as shipped, first to two nodes of the earlier version, then to one of each on one database. Exit status
-1 when a request failed, an answer broke a promise, or one of the versions recorded no refund.
+1 when a request failed, an answer broke a promise, or a node was asked for nothing.
 """
 
 from __future__ import annotations

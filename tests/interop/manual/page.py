@@ -16,7 +16,7 @@ _SYSTEMCTL = f'PYTHONPATH={ROOT} python -P -m tests.interop.manual.systemctl "$M
 
 IN_BLOCKS = (
     # packages and users need root
-    (r"^apt-get install .*$", ":"),
+    (r"^apt-get .*$", ":"),
     (r"^useradd .*$", ":"),
     (r"install -o \S+ -g refund-api ", "install "),
     # the administrator of the database is whoever runs it, on a socket in a folder
