@@ -64,15 +64,15 @@ test-nginx: .venv/dev.stamp ## the site of deploy/nginx, as shipped, in Debian's
 		{ echo "There is no $$command; on Debian: apt install nginx-light openssl" >&2; exit 1; }; done
 	@for command in mcs mono; do command -v $$command >/dev/null || \
 		{ echo "There is no $$command; on Debian: apt install $(MONO)" >&2; exit 1; }; done
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile tests/nginx tests/interop/nginx
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile tests/nginx
 	$(BIN)/python -m tests.nginx.crowds
 	$(BIN)/python -m tests.nginx.refused_bodies --pairs $(PAIRS)
 	$(BIN)/python -m tests.nginx.restarts --rounds $(ROUNDS)
 
-check-deploy: .venv/dev.stamp ## alert rules, dashboard, systemd units and the operator's manual, by the tools they are for (from apt)
-	@PATH=$$PATH:/usr/sbin; for command in promtool systemd-analyze nginx openssl sqlite3 curl; do command -v $$command >/dev/null || \
-		{ echo "There is no $$command; on Debian: apt install prometheus systemd nginx-light openssl sqlite3 curl" >&2; exit 1; }; done
-	$(BIN)/python -m pytest tests/interop/promtool tests/interop/systemd tests/interop/manual
+check-deploy: .venv/dev.stamp ## alert rules, dashboard, systemd units, pgbouncer and the operator's manual, by the tools they are for (from apt)
+	@PATH=$$PATH:/usr/sbin; for command in promtool systemd-analyze nginx pgbouncer openssl sqlite3 curl; do command -v $$command >/dev/null || \
+		{ echo "There is no $$command; on Debian: apt install prometheus systemd nginx-light pgbouncer openssl sqlite3 curl" >&2; exit 1; }; done
+	$(BIN)/python -m pytest tests/interop/promtool tests/interop/systemd tests/interop/manual tests/interop/pgbouncer
 
 test-browser: .venv/dev.stamp $(AXE) ## help pages, with axe-core (from npm), and pages of another origin in a real Chromium (from apt)
 	@command -v chromium >/dev/null && test -e $(JQUERY) || \

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from refund_api.http.cors import EXPOSED
 from refund_api.storage.tables import refund
+from tests.attack.nginx import nginx_before
 from tests.chaos.client import make_request
 from tests.chaos.stage import Stage, stage
 from tests.servers import Gunicorn, gunicorn
@@ -42,15 +44,30 @@ def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trusting]:
             yield Trusting(site, node, the_stage)
 
 
-def test_the_source_of_a_refund_is_the_client_whatever_it_claims(trusting: Trusting) -> None:
-    (order,) = trusting.stage.book(1, passengers=1)
+def source_of_a_refund(the_stage: Stage, site: Site, client: str) -> str:
+    """What the ledger keeps when a client at this address cancels an order and claims another address."""
+    (order,) = the_stage.book(1, passengers=1)
     request = make_request(order.order_number, order.passengers)
-    connection = trusting.site.connection(TIMEOUT, source="127.0.0.9")
+    connection = site.connection(TIMEOUT, source=client)
     connection.request("POST", PATH, request.body, {"Content-Type": request.content_type, **FORGED})
     assert connection.getresponse().status == 200
     connection.close()
-    with trusting.stage.engine.connect() as ledger:
-        assert ledger.scalars(select(refund.c.source)).all() == ["127.0.0.9"]
+    with the_stage.engine.connect() as ledger:
+        return str(ledger.scalar(select(refund.c.source).where(refund.c.order_number == order.order_number)))
+
+
+def test_the_source_of_a_refund_is_the_client_whatever_it_claims(trusting: Trusting) -> None:
+    assert source_of_a_refund(trusting.stage, trusting.site, "127.0.0.9") == "127.0.0.9"
+
+
+def test_behind_the_site_and_another_proxy_the_source_is_still_the_client(trusting: Trusting, tmp_path: Path) -> None:
+    env = {**trusting.stage.env, "REFUND_API_TRUSTED_PROXIES": "2"}
+    with (
+        gunicorn("wsgi:app", tmp_path / "gunicorn.log", env) as node,
+        nginx_before(node, tmp_path) as inner,
+        running_site(tmp_path / "site", [f"127.0.0.1:{inner.buffering}"]) as site,
+    ):
+        assert source_of_a_refund(trusting.stage, site, "127.0.0.9") == "127.0.0.9"
 
 
 def test_the_text_of_a_404_has_the_address_that_the_client_asked(trusting: Trusting) -> None:

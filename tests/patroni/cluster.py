@@ -1,4 +1,4 @@
-"""Three PostgreSQL servers under Debian's Patroni, and one etcd, on loopback, with the files of deploy/patroni as shipped.
+"""Three PostgreSQL servers under Debian's Patroni, and three etcd, on loopback, with the files of deploy/patroni as shipped.
 
 Of the variables in the shipped files the tests set names, addresses, directories and passwords. At the end each Patroni
 stops its server; so it does when this program is killed.
@@ -6,7 +6,6 @@ stops its server; so it does when this program is killed.
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import tempfile
@@ -18,11 +17,11 @@ from psycopg import sql
 
 from tests.postgres import as_another_user, binaries_directory, execute
 from tests.replication import until
-from tests.servers import ROOT, free_port, wait_for_port
+from tests.servers import free_port
 
-from .member import Member, ended_with_us, start
+from .etcd import Etcd, etcd_cluster
+from .member import SHIPPED, Member, ended_with_us, shipped_environment
 
-SHIPPED = ROOT / "deploy" / "patroni"
 NAMES = ("one", "two", "three")
 PATIENCE = 120.0  # seconds, on a busy machine, for a node to be there again and for a new leader
 _ROLE = _DATABASE = "refund_api"
@@ -31,8 +30,9 @@ _ROLE = _DATABASE = "refund_api"
 class Cluster:
     """All nodes; the service has a role and a database of its own in it, at `url`."""
 
-    def __init__(self, members: list[Member]) -> None:
+    def __init__(self, members: list[Member], etcd: list[Etcd]) -> None:
         self.members = members
+        self.etcd = etcd
         self._roles = ["leader", "replica", "sync_standby"]
         self._password = secrets.token_hex(16)
 
@@ -54,6 +54,9 @@ class Cluster:
 
     def start_the_dead(self) -> None:
         """As systemd or an operator does, with the data as it was left; then wait until all is well."""
+        for etcd in self.etcd:
+            if etcd.process is None:
+                etcd.start()
         for member in self.members:
             if member.process is None:
                 member.start()
@@ -82,6 +85,10 @@ class Cluster:
 
     def is_led_by_another(self, former: Member) -> bool:
         return any(member.is_leader() for member in self.members if member is not former)
+
+    def is_led_by(self, member: Member) -> bool:
+        """Whether this one leads, and no other."""
+        return member.is_leader() and not self.is_led_by_another(member)
 
     def wait_until_whole(self) -> None:
         """A leader and two standbys that follow it, one of them for COMMITs to wait for."""
@@ -125,10 +132,12 @@ def patroni_cluster(logs: Path) -> Iterator[Cluster]:
     with ExitStack() as exits:
         directory = exits.enter_context(tempfile.TemporaryDirectory(prefix="patroni"))
         user = as_another_user(directory)
-        etcd = exits.enter_context(_etcd(Path(directory), logs, user))
+        etcd = exits.enter_context(etcd_cluster(NAMES, Path(directory), logs, user))
+        addresses = ",".join(member.address for member in etcd)
         shutil.copy(SHIPPED / "config.yml", directory)
         passwords = {name: secrets.token_hex(16) for name in ("SUPERUSER", "REPLICATION", "RESTAPI")}
-        cluster = Cluster([_member(name, Path(directory), logs, user, etcd, passwords) for name in NAMES])
+        members = [_member(name, Path(directory), logs, user, addresses, passwords) for name in NAMES]
+        cluster = Cluster(members, etcd)
         exits.callback(cluster.stop)
         cluster.begin()
         yield cluster
@@ -149,35 +158,5 @@ def _member(name: str, directory: Path, logs: Path, user: list[str], etcd: str, 
         **{f"PATRONI_{whose}_PASSWORD": password for whose, password in passwords.items()},
     }
     command = [*ended_with_us(user, "TERM", "patroni"), directory / "config.yml"]
-    env = _environment("patroni_env.conf", own)
+    env = shipped_environment("patroni_env.conf", own)
     return Member(name, command, env, directory / name, logs / f"{name}.log")
-
-
-@contextmanager
-def _etcd(directory: Path, logs: Path, user: list[str]) -> Iterator[str]:
-    """One member; its address for clients."""
-    clients, peers = free_port(), free_port()
-    own = {
-        "ETCD_NAME": "one",
-        "ETCD_DATA_DIR": str(directory / "etcd"),
-        **dict.fromkeys(("ETCD_LISTEN_PEER_URLS", "ETCD_INITIAL_ADVERTISE_PEER_URLS"), f"http://127.0.0.1:{peers}"),
-        **dict.fromkeys(("ETCD_LISTEN_CLIENT_URLS", "ETCD_ADVERTISE_CLIENT_URLS"), f"http://127.0.0.1:{clients}"),
-        "ETCD_INITIAL_CLUSTER": f"one=http://127.0.0.1:{peers}",
-    }
-    log = logs / "etcd.log"
-    process = start(ended_with_us(user, "KILL", "etcd"), _environment("etcd", own), log)
-    try:
-        wait_for_port(process, clients, log)
-        yield f"127.0.0.1:{clients}"
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _environment(shipped: str, own: dict[str, str]) -> dict[str, str]:
-    """The variables of a shipped file, some with values of our own. KeyError: the file has no such variable."""
-    lines = (SHIPPED / shipped).read_text(encoding="utf-8").splitlines()
-    found = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    if unknown := own.keys() - found.keys():
-        raise KeyError(f"{shipped} has no {', '.join(sorted(unknown))}")
-    return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"} | found | own

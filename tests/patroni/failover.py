@@ -5,6 +5,8 @@ Three nodes run with the files of deploy/patroni, and one gunicorn goes on throu
 - the leader is killed -9, Patroni and server together, five times;
 - a switchover is asked for;
 - the standby that COMMITs wait for is killed;
+- the etcd that leads the three is killed, and the leader of the servers must stay the leader; then a second one,
+  without which nobody leads;
 - the leader's Patroni alone is killed, so that its server stays behind as a second leader until that Patroni is started;
 - the control: COMMITs wait for no standby any more, a leader is left behind again, and refunds must be lost.
 
@@ -38,7 +40,9 @@ from .cluster import PATIENCE, Cluster, patroni_cluster
 _WORKERS = 2
 _PAUSE = 0.2  # seconds between two requests of a client: a failover takes half a minute, and the machine may be shared
 _BEFORE, _AFTER, _TWO_LEADERS = 2.0, 3.0, 5.0  # seconds of load
+_WITHOUT_ETCD = 25.0  # seconds; a leader that cannot renew its lease is gone after a `ttl` of 20
 _SWITCHOVER, _STANDBY, _LEFT_BEHIND = "switchover", "a standby killed", "a leader without its Patroni"
+_ONE_ETCD, _TWO_ETCD = "one etcd of three killed", "two etcd of three killed"
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,23 @@ def kill_standby(cluster: Cluster) -> None:
     standby = cluster.synchronous_standby()
     standby.kill()
     until(lambda: cluster.waits_for_another(standby), PATIENCE)
+
+
+def kill_an_etcd(cluster: Cluster) -> None:
+    """The one that leads the others; the leader of the servers goes on for longer than its lease."""
+    leader = cluster.leader()
+    next(member for member in cluster.etcd if member.leads()).kill()
+    time.sleep(_WITHOUT_ETCD)
+    assert cluster.is_led_by(leader), "the loss of one etcd has cost the cluster its leader"
+
+
+def kill_two_etcd(cluster: Cluster) -> None:
+    """Nobody may lead without them; it ends when they are there again and somebody does."""
+    leader = cluster.leader()
+    for member in cluster.etcd[:2]:
+        member.kill()
+    until(lambda: not leader.takes_writes(), PATIENCE)
+    cluster.start_the_dead()
 
 
 def leave_a_leader_behind(cluster: Cluster) -> None:
@@ -119,6 +140,8 @@ def run(kills: int, directory: Path) -> tuple[Figures, dict[str, list[str]]]:
         after_kills = sorted(under_load(scene, title, kill_leader) for title in titles)
         after_switchover = under_load(scene, _SWITCHOVER, switch_over)
         after_standby = under_load(scene, _STANDBY, kill_standby)
+        after_etcd = under_load(scene, _ONE_ETCD, kill_an_etcd)
+        after_two_etcd = under_load(scene, _TWO_ETCD, kill_two_etcd)
         after_two = under_load(scene, _LEFT_BEHIND, leave_a_leader_behind)
         record = read_record(records)
         figures, found = judge(stage, record)
@@ -132,6 +155,8 @@ def run(kills: int, directory: Path) -> tuple[Figures, dict[str, list[str]]]:
         "first answer after a kill, worst s": round(after_kills[-1], 1),
         f"{_SWITCHOVER}, s without an answer": round(after_switchover, 1),
         f"{_STANDBY}, s without an answer": round(after_standby, 1),
+        f"{_ONE_ETCD}, s without an answer": round(after_etcd, 1),
+        f"{_TWO_ETCD}, s without an answer": round(after_two_etcd, 1),
         f"{_LEFT_BEHIND}, s without an answer": round(after_two, 1),
     }
     return {**times, **figures, "control, lost": lost}, found

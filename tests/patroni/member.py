@@ -19,6 +19,9 @@ from typing import Any, LiteralString
 import psycopg
 
 from tests.replication import kill_with_children, until
+from tests.servers import ROOT
+
+SHIPPED = ROOT / "deploy" / "patroni"
 
 _STOP_SECONDS = 60
 
@@ -140,3 +143,12 @@ def start(command: Sequence[str | Path], env: Mapping[str, str], log: Path) -> s
 def ended_with_us(user: list[str], how: str, program: str) -> list[str | Path]:
     """The command of a program that gets the signal `how` when this one ends, even by kill -9."""
     return [*user, "setpriv", "--pdeathsig", how, program]
+
+
+def shipped_environment(name: str, own: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a shipped file, some with values of our own. KeyError: the file has no such variable."""
+    lines = (SHIPPED / name).read_text(encoding="utf-8").splitlines()
+    shipped = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    if unknown := own.keys() - shipped.keys():
+        raise KeyError(f"{name} has no {', '.join(sorted(unknown))}")
+    return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **shipped, **own}

@@ -16,15 +16,16 @@ _SYSTEMCTL = f'PYTHONPATH={ROOT} python -P -m tests.interop.manual.systemctl "$M
 
 IN_BLOCKS = (
     # packages and users need root
-    (r"^apt-get install .*$", ":"),
+    (r"^apt-get .*$", ":"),
     (r"^useradd .*$", ":"),
-    (r"install -o refund-api -g refund-api ", "install "),
+    (r"install -o \S+ -g refund-api ", "install "),
     # the administrator of the database is whoever runs it, on a socket in a folder
     (r"runuser -u postgres -- ", ""),
     (r"@127\.0\.0\.1/refunds", "@/refunds?host=$PGHOST"),
     # systemd: what starts and stops programs as the installed units say
     (r"\bsystemctl ", f"{_SYSTEMCTL} "),
     (r"^nginx -t$", 'nginx -t -q -c "$MACHINE/etc/nginx/nginx.conf" -e "$MACHINE/var/log/nginx/error.log"'),
+    (r"^journalctl .*$", ":"),
     # the second release is a copy of the first, which pip has made
     (r"^python3 -m venv \S*/2$", "cp -a /opt/refund-api/1 /opt/refund-api/2"),
     (r"^\S*/2/bin/pip .*$", ":"),

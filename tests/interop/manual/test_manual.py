@@ -20,7 +20,8 @@ from .machine import Machine, running_machine
 from .page import IN_BLOCKS, IN_FILES, blocks
 from .systemctl import stop
 
-INSTALL, UPGRADE, KEY, BACKUP = "Install on one machine", "Upgrade and rollback", "Changing a key", "Backup and restore"
+INSTALL, FEED, UPGRADE = "Install on one machine", "The order feed", "Upgrade and rollback"
+KEY, BACKUP = "Changing a key", "Backup and restore"
 REFUND_API = '"$MACHINE/usr/local/sbin/refund-api"'
 AS_OWNER = f'REFUND_API_DATABASE_URL_FILE="$MACHINE/etc/refund-api/database-url-owner" {REFUND_API}'
 SITE = "https://localhost:8443"
@@ -79,6 +80,14 @@ def test_the_role_of_the_service_cannot_change_what_was_paid_or_refunded(machine
     ):
         done = machine.types(f'psql "$(cat $MACHINE/etc/refund-api/database-url)" -c "{statement}" || true')
         assert "permission denied" in done or "must be owner" in done, statement
+
+
+def test_the_unit_of_the_feed_imports_what_the_shop_has_exported(machine: Machine) -> None:
+    prepare, begin = blocks(FEED)
+    machine.follows(prepare)
+    (machine.root / "var/spool/refund-api/orders").write_text(order_line("exported"))
+    assert "1 new, " in machine.follows(begin)
+    assert "Order exported: booked" in machine.types(f"{REFUND_API} orders show exported")
 
 
 def test_an_upgrade_and_its_rollback_restart_a_node_at_a_time(machine: Machine, refunded: str) -> None:
@@ -147,7 +156,7 @@ def test_a_destroyed_sqlite_ledger_comes_back_from_its_backup(machine: Machine) 
 
 
 def test_nothing_is_replaced_that_is_not_there() -> None:
-    typed = "\n".join(block for title in (INSTALL, UPGRADE, KEY, BACKUP) for block in blocks(title))
+    typed = "\n".join(block for title in (INSTALL, FEED, UPGRADE, KEY, BACKUP) for block in blocks(title))
     files = "\n".join(path.read_text() for path in _shipped())
     assert [pattern for pattern, _ in IN_BLOCKS if not re.search(pattern, typed, re.MULTILINE)] == []
     assert [pattern for pattern, _ in IN_FILES if not re.search(pattern, files, re.MULTILINE)] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -35,6 +36,13 @@ def test_every_alert_has_a_test() -> None:
     tested = RULE_TESTS.read_text(encoding="utf-8")
     names = [line.split()[2] for line in ALERTS.read_text(encoding="utf-8").splitlines() if "- alert: " in line]
     assert [name for name in names if name not in tested] == []
+
+
+def test_the_words_that_an_operator_is_told_to_look_for_are_words_of_the_log() -> None:
+    logs = (ROOT / "docs/operations.md").read_text(encoding="utf-8").partition("\n## Logs\n")[2].partition("\n## ")[0]
+    words = re.findall(r"\b(?:grep(?: -i)?|-g) (\w+)", ALERTS.read_text(encoding="utf-8"))
+    assert len(words) >= 6
+    assert [word for word in words if word not in logs] == []
 
 
 def test_every_query_of_the_dashboard_can_be_read(tmp_path: Path) -> None:

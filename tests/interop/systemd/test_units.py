@@ -16,10 +16,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_serve import ring
-from tests.servers import START_TIMEOUT, free_port
+from tests.servers import ROOT, START_TIMEOUT, free_port
+from tests.unit.cli.running import order_line
 
 from .units import INSTALLED, SHIPPED, Unit, started
 
+PAGES = [ROOT / "deploy/prometheus/alerts.yml", ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SERVICES = sorted(path.name for path in SHIPPED.glob("*.service"))
 MOST_EXPOSED = 20
 """In tenths, as `systemd-analyze security` counts: 0 is a service that can do nothing, 100 one that can do all."""
@@ -71,6 +73,19 @@ def test_all_services_are_fenced_in_alike() -> None:
     assert len(fences) == 1
 
 
+@pytest.mark.parametrize("page", [path.relative_to(ROOT) for path in PAGES], ids=str)
+def test_every_unit_that_an_operator_is_sent_to_exists(page: Path) -> None:
+    shipped = {path.name for path in SHIPPED.iterdir()}
+    named = {
+        f"{name}{'@' if instance else ''}{kind or '.service'}"
+        for name, instance, kind in re.findall(
+            r"(?<![\w/.-])(refund-api(?:-[a-z]+|(?=@)))(@?)[\w*$]*(\.(?:service|socket|timer))?",
+            (ROOT / page).read_text(),
+        )
+    }
+    assert named - shipped == set()
+
+
 def test_every_timer_has_its_service() -> None:
     for timer in SHIPPED.glob("*.timer"):
         assert timer.with_suffix(".service").exists()
@@ -93,12 +108,14 @@ def unit(name: str, folder: Path, files: dict[str, str], instance: str = "") -> 
     return made
 
 
-def run(name: str, folder: Path, files: dict[str, str]) -> str:
+def run(name: str, folder: Path, files: dict[str, str], status: int = 0) -> str:
+    """What a oneshot prints; `folder` has what /var/spool/refund-api has on a machine."""
     oneshot = unit(name, folder, files)
+    command = [word.replace("/var/spool/refund-api", str(folder)) for word in oneshot.command()]
     done = subprocess.run(
-        oneshot.command(), env=oneshot.environment(os.environ["PATH"]), cwd=folder, capture_output=True, text=True
+        command, env=oneshot.environment(os.environ["PATH"]), cwd=folder, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == status, done.stderr
     return done.stdout
 
 
@@ -135,7 +152,15 @@ def code(connection: http.client.HTTPConnection) -> int:
 def test_the_timers_and_the_migration_do_what_they_say(tmp_path: Path, files: dict[str, str]) -> None:
     assert run("refund-api-migrate.service", tmp_path, files).startswith("Upgraded: empty to ")
     assert run("refund-api-purge.service", tmp_path, files) == "0 expired nonces deleted.\n"
+    (tmp_path / "orders").write_text(order_line("exported"))
+    assert run("refund-api-feed.service", tmp_path, files).startswith("1 new, ")
     assert run("refund-api-audit.service", tmp_path, files).endswith("The ledger is right.\n")
+
+
+def test_the_feed_fails_when_a_person_must_look(tmp_path: Path, files: dict[str, str]) -> None:
+    run("refund-api-migrate.service", tmp_path, files)
+    (tmp_path / "orders").write_text("half a li")
+    assert "Nothing was imported." in run("refund-api-feed.service", tmp_path, files, status=1)
 
 
 def test_a_node_says_when_it_is_ready_and_answers_what_it_has_before_it_ends(

@@ -1,0 +1,84 @@
+"""The service behind pgbouncer keeps its promises: when it is killed, and when a COMMIT has to be cancelled through it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from tests.chaos.check import OK, TRY_AGAIN, read_record, unproven
+from tests.chaos.client import Client, make_request
+from tests.chaos.kill import judge
+from tests.chaos.load import Load, Orders
+from tests.chaos.stage import Stage, environment, stage_on
+from tests.postgres import execute, fresh_database, own_server
+from tests.servers import Gunicorn, gunicorn
+
+from .bouncer import Bouncer, running_bouncer
+
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A PostgreSQL, a pgbouncer before it, and a gunicorn that knows the pgbouncer alone."""
+
+    server: str
+    bouncer: Bouncer
+    stage: Stage
+    gunicorn: Gunicorn
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    records = tmp_path / "records"
+    records.mkdir()
+    with (
+        own_server() as server,
+        fresh_database(server) as url,
+        running_bouncer(url, tmp_path / "pgbouncer.log") as bouncer,
+        stage_on(bouncer.url, records) as stage,
+        gunicorn("wsgi:app", tmp_path / "gunicorn.log", environment(bouncer.url), WORKERS) as running,
+    ):
+        yield Scene(server, bouncer, stage, running)
+
+
+def test_a_pgbouncer_that_is_killed_under_load_costs_no_refund_and_no_client_more_than_3001(scene: Scene) -> None:
+    with Load(scene.gunicorn, Orders(scene.stage), scene.stage.records) as load:
+        for _ in range(4):
+            time.sleep(1)
+            scene.bouncer.kill()
+            scene.bouncer.start()
+        load.stop()
+        load.drain()
+    record = read_record(scene.stage.records)
+    scene.stage.engine.dispose()  # its connections died, too
+    figures, found = judge(scene.stage, record)
+    assert {kind: sentences for kind, sentences in found.items() if sentences} == {}
+    assert unproven(record) == []
+    assert figures["refunds"] > 0
+
+
+def test_a_commit_that_no_standby_confirms_is_cancelled_through_pgbouncer_and_told_to_nobody(scene: Scene) -> None:
+    (order,) = scene.stage.book(1, passengers=1)
+    request = make_request(order.order_number, order.passengers)
+    with Client(scene.gunicorn, scene.stage.records / "client.jsonl") as client:
+        _wait_for_standbys(scene.server, "nobody")
+        refused = client.ask(request)
+        _wait_for_standbys(scene.server, "")
+        told = client.ask(request)
+    assert refused is not None and (refused.status, refused.code) == (503, TRY_AGAIN)
+    assert told is not None and told.code == OK
+    assert scene.stage.audit() == []
+
+
+def _wait_for_standbys(server: str, names: str) -> None:
+    execute(
+        server,
+        sql.SQL("ALTER SYSTEM SET synchronous_standby_names = {}").format(names),
+        "SELECT pg_reload_conf()",
+    )
