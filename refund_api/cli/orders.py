@@ -13,6 +13,7 @@ from flask.cli import AppGroup
 from sqlalchemy import Engine
 
 from ..domain import BOOKED, CHINA
+from ..storage.engines.table import kind_of
 from ..storage.shop.importing import ImportedOrder, ImportedOrders, ImportResult, import_orders, read_import
 from ..storage.shop.order_view import OrderView, PassengerView, RefundView, find_order_of_refund, read_order
 from .demo import DEFAULT_COUNT, demo_orders
@@ -20,6 +21,8 @@ from .demo_ledger import into_option, refuse_other_ledger
 from .import_report import import_json, import_text
 from .refunds import payout_in_words
 from .session import TROUBLE, open_engine, plain, reason, utf8
+
+_MOST_WRITERS = 2  # of an import, on any engine
 
 orders_commands = AppGroup("orders", help="Bring orders in, look at one.")
 
@@ -69,7 +72,7 @@ def import_file(context: click.Context, file: BinaryIO, only_check: bool, as_jso
             raise click.ClickException("There is no order in the file; was it written to its end?")
         result = ImportResult()
         if not bad_lines.count:
-            with open_engine() as engine:
+            with open_engine(threads=_MOST_WRITERS) as engine:
                 result = _import_with_progress(engine, orders, only_check)
     report = import_json if as_json else import_text
     click.echo(report(result, bad_lines, only_check=only_check))
@@ -80,7 +83,13 @@ def _import_with_progress(engine: Engine, orders: ImportedOrders, only_check: bo
     label = "Comparing" if only_check else "Importing"
     with click.progressbar(length=len(orders), label=label, file=sys.stderr, hidden=not _on_terminal()) as bar:
         try:
-            return import_orders(engine, orders, lambda done: bar.update(done - bar.pos), only_check=only_check)
+            return import_orders(
+                engine,
+                orders,
+                lambda done: bar.update(done - bar.pos),
+                only_check=only_check,
+                writers=kind_of(engine).IMPORT_WRITERS,
+            )
         except TROUBLE as error:
             raise click.ClickException(
                 f"{bar.pos} of {len(orders)} orders are {'compared' if only_check else 'imported'}, "

@@ -60,11 +60,11 @@ def unusable_url(error: ValueError) -> click.ClickException:
 
 
 @contextmanager
-def open_engine() -> Iterator[Engine]:
-    """The database for one command; ClickException when it does not answer."""
+def open_engine(threads: int = 1) -> Iterator[Engine]:
+    """The database for one command, for so many threads of it; ClickException when it does not answer."""
     url = settings().database_url
     try:
-        engine = make_engine(url, threads=1)
+        engine = make_engine(url, threads=threads)
     except ValueError as error:
         raise unusable_url(error) from None
     try:

@@ -30,6 +30,9 @@ class EngineKind(Protocol):
     NO_LEDGER: str
     """What `db check` says of a database without the tables, before the ways out."""
 
+    IMPORT_WRITERS: int
+    """How many batches an import writes at once: two where a server works while the command makes the next."""
+
     def engine_for(self, url: str, *, threads: int) -> Engine:
         """An engine with a connection for each thread; opens nothing. ValueError: what is wrong with the URL."""
 

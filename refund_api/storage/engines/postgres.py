@@ -35,6 +35,7 @@ from .postgres_rows import update_rows as update_rows
 from .postgres_url import hosts, parse
 
 NO_LEDGER = "the database has no ledger where the search_path of this user finds it"
+IMPORT_WRITERS = 2
 
 # Every transaction sets these for itself, whatever a role, a database or a URL has set.
 _SETTINGS = {

@@ -29,6 +29,7 @@ from .sqlite_rows import update_rows as update_rows
 from .sqlite_snapshot import snapshot_of
 
 NO_LEDGER = "the database has no ledger"
+IMPORT_WRITERS = 1  # one transaction writes at a time
 _CONNECT_TIMEOUT = 0.3  # seconds: the busy timeout while connecting; when it is over, the next attempt begins
 _SPARE = 1 << 20  # bytes: with less free space on the disk the next COMMIT may fail
 _AGAIN = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

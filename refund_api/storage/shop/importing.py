@@ -5,12 +5,16 @@ differences with one statement a table. It is bounded by orders and passengers, 
 one of its orders, or on SQLite for the file, does not wait long. An order that comes twice ends its batch: the next one
 finds what the first line has written. Each batch is whole or not there at all, so an import may be stopped at any point
 and run again.
+
+Several batches may be written at once, by a thread each: while the server works on one, the next is made. Two that have
+an order in common are written one after the other.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -43,10 +47,11 @@ __all__ = [
     "read_import",
 ]
 
-MOST_ORDERS = 1000
+MOST_ORDERS = 500
 """Of a batch."""
-MOST_PASSENGERS = 2000
+MOST_PASSENGERS = 1000
 """Of a batch that has more than one order."""
+Batch = Sequence[ImportedOrder]
 _BUDGET = Budget(lock=10, statement=20, whole=30)
 
 _ORDERS = select(
@@ -77,18 +82,24 @@ def import_orders(
     *,
     clock: Clock = utc_now,
     only_check: bool = False,
+    writers: int = 1,
 ) -> ImportResult:
     """Write the orders; `progress` is told after every batch how many are done. With `only_check` nothing is written.
 
+    `writers` batches are written at once; the engine must have a connection for each.
     LedgerUnavailable: the batches before this one are committed. Importing the same orders again is safe and goes on.
     """
     began = clock()
     newest: datetime | None = None
     result = ImportResult()
     done = 0
-    for batch in _batches(orders):
+
+    def write(batch: Batch) -> ImportResult:
         work = partial(_do_batch, batch, began, clock(), only_check)
-        result.add(run_reading(engine, work, _BUDGET) if only_check else run_writing(engine, work, _BUDGET))
+        return run_reading(engine, work, _BUDGET) if only_check else run_writing(engine, work, _BUDGET)
+
+    for batch, written in _written(_batches(orders), write, writers):
+        result.add(written)
         newest = max([line.as_of or began for line in batch] + ([newest] if newest else []))
         done += len(batch)
         progress(done)
@@ -97,7 +108,25 @@ def import_orders(
     return result
 
 
-def _batches(orders: Iterable[ImportedOrder]) -> Iterator[list[ImportedOrder]]:
+def _written(
+    batches: Iterable[Batch], write: Callable[[Batch], ImportResult], writers: int
+) -> Iterator[tuple[Batch, ImportResult]]:
+    """Each batch and what became of it, in order."""
+    if writers == 1:
+        yield from ((batch, write(batch)) for batch in batches)
+        return
+    begun: deque[tuple[Batch, set[str], Future[ImportResult]]] = deque()
+    with ThreadPoolExecutor(writers) as pool:
+        for batch in batches:
+            numbers = {line.order.order_number for line in batch}
+            while len(begun) > writers or any(not numbers.isdisjoint(others) for _, others, _ in begun):
+                earlier, _, written = begun.popleft()
+                yield earlier, written.result()
+            begun.append((batch, numbers, pool.submit(write, batch)))
+        yield from ((batch, written.result()) for batch, _, written in begun)
+
+
+def _batches(orders: Iterable[ImportedOrder]) -> Iterator[Batch]:
     batch: list[ImportedOrder] = []
     numbers: set[str] = set()
     passengers = 0
@@ -113,9 +142,7 @@ def _batches(orders: Iterable[ImportedOrder]) -> Iterator[list[ImportedOrder]]:
         yield batch
 
 
-def _do_batch(
-    batch: Sequence[ImportedOrder], began: datetime, now: datetime, only_check: bool, connection: Connection
-) -> ImportResult:
+def _do_batch(batch: Batch, began: datetime, now: datetime, only_check: bool, connection: Connection) -> ImportResult:
     work = _Batch(began, now)
     known = _known_orders(connection, [line.order.order_number for line in batch], lock=not only_check)
     for line in batch:

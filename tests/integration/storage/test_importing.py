@@ -12,19 +12,29 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, insert, select, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from refund_api.domain import Order, Refund, Refusal
 from refund_api.ports import Ledger
 from refund_api.storage.audit import audit
+from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.shop.freshness import feed_age
-from refund_api.storage.shop.importing import BadLines, ImportedOrder, ImportResult, Listed, import_orders, read_import
+from refund_api.storage.shop.importing import (
+    MOST_ORDERS,
+    BadLines,
+    ImportedOrder,
+    ImportResult,
+    Listed,
+    import_orders,
+    read_import,
+)
 from refund_api.storage.shop.order_view import read_order
 from refund_api.storage.shop.report import Listing
 from refund_api.storage.tables import metadata, orders, passenger
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.world import ALICE, BOB, CAROL, ORDER
 
-from .given import NOW, a_refund, at_once, book, cancel, count, violations
+from .given import NOW, a_refund, at_once, book, cancel, count, url_of, violations
 
 LINE: dict[str, Any] = {
     "order_number": ORDER,
@@ -457,16 +467,16 @@ def test_an_import_that_broke_off_does_not_make_the_feed_fresh(engine: Engine) -
 
 
 def test_a_large_file_is_committed_in_batches_and_progress_told_after_each(engine: Engine) -> None:
-    found, _ = read([line(order_number=str(number)) for number in range(2500)])
+    found, _ = read([line(order_number=str(number)) for number in range(1250)])
     told: list[tuple[int, int]] = []
     result = import_orders(engine, found, lambda done: told.append((done, count(engine, orders))))
-    assert result == ImportResult(created=2500)
-    assert told == [(1000, 1000), (2000, 2000), (2500, 2500)]
-    assert count(engine, passenger) == 5000
+    assert result == ImportResult(created=1250)
+    assert told == [(500, 500), (1000, 1000), (1250, 1250)]
+    assert count(engine, passenger) == 2500
 
 
 def test_a_batch_is_bounded_by_its_passengers_so_that_no_lock_is_held_for_long(engine: Engine) -> None:
-    sizes = [900, 900, 900, 1000, 1000, 1000, 1, 1]
+    sizes = [450, 450, 450, 500, 500, 500, 1, 1]
     lines = [line(order_number=str(number), passengers=passengers(size)) for number, size in enumerate(sizes)]
     found, _ = read(lines)
     told: list[int] = []
@@ -478,13 +488,54 @@ def test_the_file_is_read_no_further_than_to_the_line_behind_the_batch(engine: E
     read = []
 
     def lines() -> Iterator[ImportedOrder]:
-        for number in range(2500):
+        for number in range(1250):
             read.append(number)
             yield ImportedOrder(number, Order(str(number), date(2027, 6, 1), "booked", "CNY"), {})
 
     seen: list[int] = []
     import_orders(engine, lines(), lambda done: seen.append(len(read)))
-    assert seen == [1001, 2001, 2500]
+    assert seen == [501, 1001, 1250]
+
+
+@pytest.fixture
+def two_connections(engine: Engine) -> Iterator[Engine]:
+    """The same database, for an import that writes two batches at once."""
+    two = make_engine(url_of(engine), threads=2)
+    yield two
+    two.dispose()
+
+
+def test_batches_written_at_once_leave_what_one_after_the_other_leaves(two_connections: Engine) -> None:
+    found, _ = read([line(order_number=str(number)) for number in range(2 * MOST_ORDERS + 7)])
+    told: list[int] = []
+    result = import_orders(two_connections, found, told.append, writers=2)
+    assert result == ImportResult(created=2 * MOST_ORDERS + 7)
+    assert told == [MOST_ORDERS, 2 * MOST_ORDERS, 2 * MOST_ORDERS + 7]
+    assert count(two_connections, orders) == 2 * MOST_ORDERS + 7
+    assert feed_age(two_connections, NOW) is not None
+
+
+def test_of_batches_written_at_once_the_later_line_of_an_order_wins(two_connections: Engine) -> None:
+    states = ["booked", "ticketed"] * 20 + ["closed"]
+    found, _ = read([line(state=state) for state in states])  # an order that comes again ends its batch
+    told: list[int] = []
+    import_orders(two_connections, found, told.append, writers=2)
+    assert told == list(range(1, 42))
+    assert state_of(two_connections) == "closed"
+
+
+def test_a_batch_that_fails_ends_an_import_that_writes_several_at_once(two_connections: Engine) -> None:
+    def lines() -> Iterator[ImportedOrder]:
+        for number in range(6 * MOST_ORDERS):
+            paid = {"not a GUID" * 10_000: 2**70} if number == MOST_ORDERS else {ALICE: 1}
+            yield ImportedOrder(number, Order(str(number), date(2027, 6, 1), "booked", "CNY"), paid)
+
+    told: list[int] = []
+    with pytest.raises((OverflowError, SQLAlchemyError)):
+        import_orders(two_connections, lines(), told.append, writers=2)
+    assert told == [MOST_ORDERS]
+    assert feed_age(two_connections, NOW) is None
+    assert count(two_connections, orders) % MOST_ORDERS == 0, "each batch is whole or not there at all"
 
 
 def test_an_import_waits_for_a_cancellation_of_the_same_order(engine: Engine) -> None:

@@ -198,7 +198,7 @@ def test_an_import_that_breaks_off_says_how_far_it_came_and_how_it_goes_on(
         broken.setattr("refund_api.storage.shop.importing.run_writing", write)
         output = commands.fail("orders", "import", "-", stdin=lines)
     assert output == (
-        "Error: 1000 of 2500 orders are imported, then: the database is busy\n"
+        "Error: 500 of 2500 orders are imported, then: the database is busy\n"
         "When that is mended, import the file again: it goes on from there.\n"
     )
     again = commands.succeed("orders", "import", "-", stdin=lines)
