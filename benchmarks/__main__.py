@@ -27,7 +27,9 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=f"default: {' '.join(USUAL)}")
     parser.add_argument("--quick", action="store_true", help="one short round each: it shows that it runs, no figure")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
-    parser.add_argument("--results", type=Path, help="where the files go; default: benchmarks/results, --quick: nowhere")
+    parser.add_argument(
+        "--results", type=Path, help="where the files go; default: benchmarks/results, --quick: nowhere"
+    )
     parser.add_argument("--old", type=Path, help="growth: a checkout of earlier code to compare with")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # so that the servers are stopped too

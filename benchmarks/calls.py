@@ -130,9 +130,7 @@ def bench_wsgi(rounds: int) -> tuple[dict[str, float], list[Goal]]:
         sends = f"{sample.name} ({len(sample.body)} bytes)"
         gets = f"{sample.answer_type.removeprefix('application/')} ({len(content)} bytes)"
         names = f"service, sends {sends}, gets {gets}", f"bare view, reads {sends}", f"bare view, lets {sends} lie"
-        for name, application in zip(
-            names, (service, reading_view, make_constant_view(content, headers)), strict=True
-        ):
+        for name, application in zip(names, (service, reading_view, make_constant_view(content, headers)), strict=True):
             calls[name] = wsgi_call(application, sample)
         views[sample.name] = names
     times = medians(calls, rounds)

@@ -1,4 +1,4 @@
-"""Part "http": requests that need no database, over loopback: the service, bare Flask, FastAPI, ASP.NET Web API on Mono.
+"""Part "http": requests without a database over loopback: the service, bare Flask, FastAPI, ASP.NET Web API on Mono.
 
 All servers in Python have a worker a core; Mono has one process with threads. All get the same XML request and answer
 in XML. What each of them leaves out is said where it is made (wsgi_targets.py, peers/).
@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from benchmarks.calls import PATH
 from benchmarks.effort import Effort
-from benchmarks.load import COLUMNS, PATH, Load, load, load_in_turn, rows
+from benchmarks.load import COLUMNS, Load, load, load_in_turn, rows
 from benchmarks.measure import Goal
 from benchmarks.results import Report, Table
 from benchmarks.samples import REQUEST_XML, SECRET
@@ -74,7 +75,9 @@ def measure(effort: Effort) -> Report:
                 load(server, 16, 1, body)  # Mono compiles, pools of threads grow
             results = {
                 connections: load_in_turn(
-                    list(servers), effort.rounds, lambda name, c=connections: load(servers[name], c, effort.seconds, body)
+                    list(servers),
+                    effort.rounds,
+                    lambda name, c=connections: load(servers[name], c, effort.seconds, body),
                 )
                 for connections in CONNECTIONS
             }
@@ -96,10 +99,13 @@ def parts(loads: Mapping[str, Load]) -> Table:
     """Where the distance to FastAPI comes from: processor time of a request, taken apart by leaving out."""
     chains = ((BARE_WSGI, BARE_FLASK, SERVICE), (BARE_ASGI, BARE_FASTAPI, FASTAPI))
     ours, theirs = ([1000 * loads[name].processor for name in chain] for chain in chains)
-    names = ("server: gunicorn, uvicorn", "framework: Flask, FastAPI", "the rest: codec, signature, decision, log, metrics")
+    names = (
+        "server: gunicorn, uvicorn",
+        "framework: Flask, FastAPI",
+        "the rest: codec, signature, decision, log, metrics",
+    )
     table_rows = [
-        (name, mine, other, mine - other)
-        for name, mine, other in zip(names, _steps(ours), _steps(theirs), strict=True)
+        (name, mine, other, mine - other) for name, mine, other in zip(names, _steps(ours), _steps(theirs), strict=True)
     ]
     table_rows.append(("whole request", ours[2], theirs[2], ours[2] - theirs[2]))
     return Table(

@@ -1,7 +1,7 @@
 """Contenders side by side: short rounds in turn, so that noise of the machine meets all of them alike; and goals.
 
-For calls, what counts is the processor time of the thread. No contender waits for anything, so on a quiet machine that is the time
-a call takes; on a busy one it leaves out the time that other processes had the processor.
+For calls, what counts is the processor time of the thread. No contender waits for anything, so on a quiet machine that
+is the time a call takes; on a busy one it leaves out the time that other processes had the processor.
 """
 
 from __future__ import annotations

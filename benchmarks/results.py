@@ -16,7 +16,7 @@ from benchmarks.measure import Goal
 
 FOLDER: Final = Path(__file__).parent / "results"
 
-Cell = str | float | None
+Cell = str | float | int | None
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,13 @@ def markdown(report: Report) -> str:
     ]
     lines += [f"\n{note}" for note in report.notes]
     for table in report.tables:
-        lines += ["", f"## {table.title}", "", _line(table.columns), _line(["---"] + ["---:"] * (len(table.columns) - 1))]
+        lines += [
+            "",
+            f"## {table.title}",
+            "",
+            _line(table.columns),
+            _line(["---"] + ["---:"] * (len(table.columns) - 1)),
+        ]
         lines += [_line([shown(cell) for cell in row]) for row in table.rows]
     lines += ["", "## Goals", "", _line(["goal", "measured", "limit", ""]), _line(["---", "---:", "---:", "---"])]
     for goal in report.goals:
@@ -97,7 +103,13 @@ def shown(cell: Cell) -> str:
         return ""
     if isinstance(cell, str):
         return cell
-    return f"{cell:,.0f}" if abs(cell) >= 100 else f"{cell:.1f}" if abs(cell) >= 10 else f"{cell:.2f}"
+    return (
+        f"{cell:,.0f}"
+        if isinstance(cell, int) or abs(cell) >= 100
+        else f"{cell:.1f}"
+        if abs(cell) >= 10
+        else f"{cell:.2f}"
+    )
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -114,15 +126,16 @@ def svg(tables: Sequence[Table]) -> str:
     for table in tables:
         column = table.columns.index(table.drawn)
         figures = [(str(row[0]), row[column]) for row in table.rows]
-        longest = max((value for _, value in figures if isinstance(value, float)), default=1.0) or 1.0
+        longest = max((value for _, value in figures if isinstance(value, float | int)), default=1.0) or 1.0
         y += 22
         parts.append(f'<text x="10" y="{y - 6}" font-weight="bold">{escape(table.title)}: {escape(table.drawn)}</text>')
         for name, value in figures:
-            if isinstance(value, float):
+            if isinstance(value, float | int):
                 parts.append(_bar(name, value, value / longest * (_WIDTH - _NAMES - 90), y))
                 y += _BAR
         y += 10
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{y}" font-family="sans-serif" font-size="12">'
+    size = f'width="{_WIDTH}" height="{y}" font-family="sans-serif" font-size="12"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>'
     return "\n".join([head, '<rect width="100%" height="100%" fill="white"/>', *parts, "</svg>"]) + "\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -57,6 +58,15 @@ class Server:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             ticks += sum(map(int, fields[11:15]))
         return ticks / os.sysconf("SC_CLK_TCK")
+
+    def settle(self) -> None:
+        """Wait until it has done what was begun, so that it does not disturb the next one; two seconds at most."""
+        used = -1.0
+        for _ in range(20):
+            before, used = used, self.processor_seconds()
+            if used == before:
+                return
+            time.sleep(0.1)
 
     def processes(self) -> list[int]:
         """The first one, its children, and theirs."""
