@@ -62,7 +62,8 @@ def more_orders(effort: Effort) -> tuple[list[Table], list[Goal]]:
                 url, analyse = stack.enter_context(database())
                 audit.fill(engine, url, orders)
                 analyse()
-                cancels[f"{orders:,} orders"] = _Cancels(service_on(url), orders)
+                handler = stack.enter_context(service_on(url))
+                cancels[f"{orders:,} orders"] = _Cancels(handler, orders)
             times: dict[str, list[float]] = {name: [] for name in cancels}
             for name in turns(cancels, 2 * effort.rounds):
                 times[name] += [cancels[name].next() for _ in range(_CANCELS)]

@@ -73,15 +73,15 @@ def measure(effort: Effort) -> Report:
             check(servers)
             for server in servers.values():
                 load(server, 16, 1, body)  # Mono compiles, pools of threads grow
-            results = {
-                connections: load_in_turn(
-                    list(servers),
-                    effort.rounds,
-                    lambda name, c=connections: load(servers[name], c, effort.seconds, body),
-                )
-                for connections in CONNECTIONS
-            }
+            results = {count: _at_once(servers, count, effort, body) for count in CONNECTIONS}
     return report(results)
+
+
+def _at_once(servers: Mapping[str, Server], connections: int, effort: Effort, body: Path) -> dict[str, Load]:
+    def one_round(name: str) -> Load:
+        return load(servers[name], connections, effort.seconds, body)
+
+    return load_in_turn(list(servers), effort.rounds, one_round)
 
 
 def report(results: Mapping[int, Mapping[str, Load]]) -> Report:

@@ -66,9 +66,10 @@ def load_in_turn(names: Sequence[str], rounds: int, one_round: Callable[[str], L
 
 def median(loads: Sequence[Load]) -> Load:
     """Of each figure for itself; of `sent` and `wrong` the sums."""
-    columns = zip(*((r.per_second, r.p50, r.p99, r.p999, r.processor) for r in loads), strict=True)
+    columns = zip(*((each.per_second, each.p50, each.p99, each.p999, each.processor) for each in loads), strict=True)
+    per_second, p50, p99, p999, processor = map(statistics.median, columns)
     sent, wrong = (sum(getattr(each, name) for each in loads) for name in ("sent", "wrong"))
-    return Load(*map(statistics.median, columns), sent=sent, wrong=wrong)
+    return Load(per_second, p50, p99, p999, processor, sent, wrong)
 
 
 COLUMNS: Final = ("", "requests/s", "p50 ms", "p99 ms", "p99.9 ms", "CPU s per 1,000")

@@ -9,18 +9,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from app import make_unit_of_work
 from benchmarks.calls import PATH
 from benchmarks.samples import SECRET
 from refund_api.cancel.handler import CancelOrder
 from refund_api.domain import BOOKED, Order
-from refund_api.settings import Settings
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.legacy import sign_legacy
 from refund_api.signing.verifier import Verifier
 from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
 from refund_api.storage.shop.importing import ImportedOrder, import_orders
+from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute, fresh_database, own_server
 from xml_contracts import DataContractSerializer
 from xml_contracts.refund import Terminal, TicketRefundRequest
@@ -67,10 +66,13 @@ def request_of(number: int, now: datetime, passengers: int = PASSENGERS) -> Tick
     )
 
 
-def service_on(url: str) -> CancelOrder:
+@contextmanager
+def service_on(url: str) -> Iterator[CancelOrder]:
     """The handler of the service on a ledger, without HTTP."""
     verifier = Verifier(KeyRing((Key("bench", "legacy", SECRET),)), timedelta(hours=24), PATH)
-    return CancelOrder(make_unit_of_work(Settings(database_url=url)), verifier)
+    engine = make_engine(url, threads=1)
+    yield CancelOrder(SqlUnitOfWork(engine), verifier)
+    engine.dispose()
 
 
 def write_requests(path: Path, orders: int) -> None:

@@ -6,9 +6,10 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.engine import make_url
 
@@ -31,7 +32,7 @@ class Relay:
         self._server = server
 
     def serve(self) -> None:
-        """Until the listener is closed."""
+        """Until the listener is shut down."""
         while True:
             try:
                 client, _ = self._listener.accept()
@@ -44,12 +45,13 @@ class Relay:
                 threading.Thread(target=self._pass_on, args=arguments, daemon=True).start()
 
     def _pass_on(self, source: socket.socket, target: socket.socket, state: dict[str, bool], asks: bool) -> None:
-        while data := source.recv(65536):
-            if asks and not state["asked"]:
-                self.trips += 1
-            state["asked"] = asks
-            target.sendall(data)
-        target.close()
+        with source, suppress(OSError):  # the other direction may have ended first
+            while data := source.recv(65536):
+                if asks and not state["asked"]:
+                    self.trips += 1
+                state["asked"] = asks
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
 
 
 @contextmanager
@@ -60,44 +62,48 @@ def relayed(url: str) -> Iterator[tuple[str, Relay]]:
         listener.bind(f"{directory}/{_SOCKET}")
         listener.listen()
         relay = Relay(listener, f"{parsed.query['host']}/{_SOCKET}")
-        threading.Thread(target=relay.serve, daemon=True).start()
-        yield parsed.set(query={"host": directory}).render_as_string(hide_password=False), relay
+        accepting = threading.Thread(target=relay.serve)
+        accepting.start()
+        try:
+            yield parsed.set(query={"host": directory}).render_as_string(hide_password=False), relay
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)  # wakes accept(), which closing would not
+            accepting.join()
 
 
 def round_trips() -> dict[str, int]:
     """Of one cancellation that closes its order: by the service, and by hand."""
     counted = {}
-    for name, make in (("service", _by_the_service), ("by hand", _by_hand)):
+    for name, ledger_on in (("service", _by_the_service), ("by hand", _by_hand)):
         with own_server() as server, fresh_database(server) as url, relayed(url) as (behind_relay, relay):
             fill(url, _WARM + 1)
-            cancel = make(behind_relay)
-            for number in range(1, _WARM + 1):
-                cancel(number)
-            before = relay.trips
-            cancel(_WARM + 1)
-            counted[name] = relay.trips - before
+            with ledger_on(behind_relay) as cancel:
+                for number in range(1, _WARM + 1):
+                    cancel(number)
+                before = relay.trips
+                cancel(_WARM + 1)
+                counted[name] = relay.trips - before
     return counted
 
 
-def _by_the_service(url: str) -> Callable[[int], None]:
-    handler = service_on(url)
+@contextmanager
+def _by_the_service(url: str) -> Iterator[Callable[[int], None]]:
+    with service_on(url) as handler:
 
-    def cancel(number: int) -> None:
-        now = datetime.now(UTC)
-        outcome = handler(Reading(request_of(number, now)), RequestContext("bench", "127.0.0.1", now, ""))
-        assert outcome.result.code == 1, outcome
+        def cancel(number: int) -> None:
+            now = datetime.now(UTC)
+            outcome = handler(Reading(request_of(number, now)), RequestContext("bench", "127.0.0.1", now, ""))
+            assert outcome.result.code == 1, outcome
 
-    return cancel
+        yield cancel
 
 
-def _by_hand(url: str) -> Callable[[int], None]:
-    ledger = Ledger(url)
+@contextmanager
+def _by_hand(url: str) -> Iterator[Callable[[int], None]]:
+    with closing(Ledger(url)) as ledger:
 
-    def cancel(number: int) -> None:
-        now = datetime.now(UTC)
-        request = request_of(number, now)
-        names = ("terminal", "time_stamp", "random", "order_number", "refund_passanger_ids", "refund_reason")
-        members: dict[str, Any] = {name: getattr(request, name) for name in names}
-        ledger.cancel(read_asked(members, b""), now)
+        def cancel(number: int) -> None:
+            now = datetime.now(UTC)
+            ledger.cancel(read_asked(asdict(request_of(number, now)), b""), now)
 
-    return cancel
+        yield cancel

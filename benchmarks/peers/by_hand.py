@@ -130,6 +130,11 @@ class Ledger:
         for _ in range(self._engine.connections):
             self._free.put(self._engine.connect())
 
+    def close(self) -> None:
+        """Close the connections; nobody cancels any more."""
+        for _ in range(self._engine.connections):
+            self._free.get().close()
+
     def cancel(self, asked: Asked, now: datetime) -> str:
         """The number of the refund, once it is committed. AssertionError: the rules refuse it."""
         connection = self._free.get()

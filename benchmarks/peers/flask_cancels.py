@@ -28,13 +28,12 @@ _HEAD, _TAIL = RESULT_XML.split((RESULT.data or "").encode())
 def make_app() -> Flask:
     """On the database of the environment, as the service."""
     ledger = Ledger(os.environ["REFUND_API_DATABASE_URL"])
-    parser_options = {"resolve_entities": False, "no_network": True, "load_dtd": False}
     app = Flask("by_hand")
 
     @app.post(PATH)
     def cancel() -> Response:
         body = request.get_data()
-        root = etree.fromstring(body, etree.XMLParser(**parser_options))
+        root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True))
         members = {etree.QName(element).localname: element.text for element in root}
         asked = read_asked({**members, "terminal": 1}, body)
         refund_id = ledger.cancel(asked, datetime.now(UTC))
