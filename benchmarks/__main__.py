@@ -14,11 +14,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import cancels, codec, growth, http
+from benchmarks import cancels, codec, growth, http_calls
 from benchmarks.effort import QUICK, THOROUGH
 from benchmarks.results import FOLDER, markdown, write
 
-PARTS = {"codec": codec.measure, "http": http.measure, "cancels": cancels.measure, "growth": growth.measure}
+PARTS = {"codec": codec.measure, "http": http_calls.measure, "cancels": cancels.measure, "growth": growth.measure}
 USUAL = ("codec", "http", "cancels")
 
 

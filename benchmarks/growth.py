@@ -20,7 +20,7 @@ from app import create_app
 from benchmarks import audit
 from benchmarks.calls import SAMPLES, Sample, make_service, wsgi_call
 from benchmarks.effort import Effort
-from benchmarks.http import KEYS
+from benchmarks.http_calls import KEYS
 from benchmarks.load import COLUMNS, load, load_in_turn, rows
 from benchmarks.measure import Goal, medians, turns
 from benchmarks.orders import fill, order_number, request_of, service_on

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.calls import PATH
 from benchmarks.effort import Effort
 from benchmarks.feed import empty_database
-from benchmarks.http import HEADERS, KEYS
+from benchmarks.http_calls import HEADERS, KEYS
 from benchmarks.measure import Goal, turns
 from benchmarks.orders import request_of
 from benchmarks.results import Table

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from app import create_app
 from benchmarks.calls import Sample, answer_of
-from benchmarks.http import KEYS
+from benchmarks.http_calls import KEYS
 from benchmarks.orders import fill, order_number, passenger_ids, request_of
 from benchmarks.peers.by_hand import Asked, Ledger
 from benchmarks.peers.flask_cancels import make_app
