@@ -10,6 +10,7 @@ import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +30,12 @@ from tests.chaos.report import progress
 CONNECTIONS: Final = (1, 4, 16, 64)
 SERVICE: Final = "service"
 BY_HAND: Final = "by hand, bare Flask view"
+PIPELINED: Final = "by hand, pipelined, bare Flask view"
 FASTAPI: Final = "FastAPI + pydantic-xml, by hand"
+CONTENDERS: Final = {
+    "postgres": (SERVICE, BY_HAND, PIPELINED, FASTAPI),
+    "sqlite": (SERVICE, BY_HAND, FASTAPI),
+}
 GOALS: Final = {"postgres": 0.9, "sqlite": 0.8}
 """How many of the requests by hand the service must do."""
 MOST_PER_SECOND: Final = {"postgres": 1000 * WORKERS, "sqlite": 1500}
@@ -76,11 +82,14 @@ def commands(urls: Mapping[str, str]) -> dict[str, Command]:
     """How each contender is started, on its own database."""
     env = {"REFUND_API_KEYS": KEYS, "REFUND_API_TOLERANCE_SECONDS": "86400"}
     envs = {name: {**env, "REFUND_API_DATABASE_URL": url} for name, url in urls.items()}
-    return {
-        SERVICE: gunicorn("wsgi:app", envs[SERVICE]),
-        BY_HAND: gunicorn("benchmarks.peers.flask_cancels:make_app()", envs[BY_HAND]),
-        FASTAPI: uvicorn("benchmarks.peers.fastapi_cancels:make_app", envs[FASTAPI]),
+    by_hand = "benchmarks.peers.flask_cancels:make_app"
+    makers = {
+        SERVICE: partial(gunicorn, "wsgi:app"),
+        BY_HAND: partial(gunicorn, f"{by_hand}()"),
+        PIPELINED: partial(gunicorn, f"{by_hand}(pipelined=True)"),
+        FASTAPI: partial(uvicorn, "benchmarks.peers.fastapi_cancels:make_app"),
     }
+    return {name: makers[name](env) for name, env in envs.items()}
 
 
 def measure(effort: Effort) -> Report:
@@ -116,7 +125,7 @@ def measure_engine(engine: str, effort: Effort) -> tuple[dict[int, dict[str, Loa
     """Loads by connections and contender; and the service at half of its capacity."""
     seconds = 1 + effort.seconds * effort.rounds * len(CONNECTIONS) + PACED_SECONDS
     count = MOST_PER_SECOND[engine] * seconds
-    names = (SERVICE, BY_HAND, FASTAPI)
+    names = CONTENDERS[engine]
     with tempfile.TemporaryDirectory(prefix="bench-cancels-") as directory:
         folder = Path(directory)
         with DATABASES[engine](names, count, folder) as urls:
@@ -176,7 +185,8 @@ NOTES: Final = (
     "wrk on the same cores; medians of rounds in turn; an order of two passengers is closed by each request. "
     "PostgreSQL writes to its disk at COMMIT (fsync), SQLite with the journal of the service. By hand, the view reads "
     "the XML with lxml, checks no signature and no shape, and sends the statements of the service one after the other "
-    "through the driver alone; FastAPI reads with pydantic-xml, checks the signature, and sends the same statements. "
+    "through the driver alone; pipelined, it sends together what needs no answer, which is the limit and has no goal. "
+    "FastAPI reads with pydantic-xml, checks the signature, and sends the same statements. "
     "Both have as many connections to the database as the service, on SQLite one a worker; neither repeats a "
     "transaction, ends a wait, or writes a log line.",
 )

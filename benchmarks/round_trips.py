@@ -6,9 +6,10 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from sqlalchemy.engine import make_url
@@ -72,9 +73,9 @@ def relayed(url: str) -> Iterator[tuple[str, Relay]]:
 
 
 def round_trips() -> dict[str, int]:
-    """Of one cancellation that closes its order: by the service, and by hand."""
+    """Of one cancellation that closes its order: by the service, by hand, and by hand as few as there can be."""
     counted = {}
-    for name, ledger_on in (("service", _by_the_service), ("by hand", _by_hand)):
+    for name, ledger_on in LEDGERS.items():
         with own_server() as server, fresh_database(server) as url, relayed(url) as (behind_relay, relay):
             fill(url, _WARM + 1)
             with ledger_on(behind_relay) as cancel:
@@ -99,11 +100,18 @@ def _by_the_service(url: str) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def _by_hand(url: str) -> Iterator[Callable[[int], None]]:
-    with closing(Ledger(url)) as ledger:
+def _by_hand(url: str, *, pipelined: bool = False) -> Iterator[Callable[[int], None]]:
+    with closing(Ledger(url, pipelined=pipelined)) as ledger:
 
         def cancel(number: int) -> None:
             now = datetime.now(UTC)
             ledger.cancel(read_asked(asdict(request_of(number, now)), b""), now)
 
         yield cancel
+
+
+LEDGERS: dict[str, Callable[[str], AbstractContextManager[Callable[[int], None]]]] = {
+    "service": _by_the_service,
+    "by hand": _by_hand,
+    "by hand, pipelined": partial(_by_hand, pipelined=True),
+}

@@ -25,9 +25,9 @@ _HEADERS: Final = {
 _HEAD, _TAIL = RESULT_XML.split((RESULT.data or "").encode())
 
 
-def make_app() -> Flask:
+def make_app(*, pipelined: bool = False) -> Flask:
     """On the database of the environment, as the service."""
-    ledger = Ledger(os.environ["REFUND_API_DATABASE_URL"])
+    ledger = Ledger(os.environ["REFUND_API_DATABASE_URL"], pipelined=pipelined)
     app = Flask("by_hand")
 
     @app.post(PATH)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,12 +37,16 @@ def postgres_database(folder: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("database", [sqlite_database, postgres_database])
-def test_by_hand_an_order_is_closed_with_the_rows_of_the_service(database, tmp_path) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(
+    ("database", "pipelined"), [(sqlite_database, False), (postgres_database, False), (postgres_database, True)]
+)
+def test_by_hand_an_order_is_closed_with_the_rows_of_the_service(
+    database: Callable[[Path], AbstractContextManager[str]], pipelined: bool, tmp_path: Path
+) -> None:
     with database(tmp_path) as url:
         fill(url, 1)
         asked = Asked(order_number(1), tuple(passenger_ids(1)), "change of plan", "0" * 64, "1" * 64)
-        with closing(Ledger(url)) as ledger:
+        with closing(Ledger(url, pipelined=pipelined)) as ledger:
             refund_id = ledger.cancel(asked, datetime.now(UTC))
         assert len(refund_id) == 36
         assert rows_of(url) == {
@@ -92,4 +96,5 @@ def test_the_view_by_hand_answers_with_the_bytes_and_headers_of_the_service(
 def test_the_relay_counts_a_round_trip_a_statement() -> None:
     trips = round_trips()
     assert trips["by hand"] == 12  # BEGIN, settings, nonce, lock, three SELECTs, four writes, COMMIT
+    assert trips["by hand, pipelined"] == 2
     assert 2 < trips["service"] <= trips["by hand"]
