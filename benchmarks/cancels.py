@@ -38,7 +38,7 @@ CONTENDERS: Final = {
 }
 GOALS: Final = {"postgres": 0.9, "sqlite": 0.8}
 """How many of the requests by hand the service must do."""
-MOST_PER_SECOND: Final = {"postgres": 1000 * WORKERS, "sqlite": 1500}
+MOST_PER_SECOND: Final = {"postgres": 600 * WORKERS, "sqlite": 1000}
 """More than any contender does, so that the orders last."""
 PACED_SECONDS: Final = 8
 
