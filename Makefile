@@ -25,6 +25,9 @@ COMPILE := pip-compile --quiet --no-header --no-strip-extras --generate-hashes \
 MONO := mono-mcs mono-runtime libmono-system-net-http4.0-cil libmono-system-net-http-formatting4.0-cil \
 	libmono-system-runtime-serialization4.0-cil
 
+BENCH_PACKAGES := wrk mono-mcs mono-runtime libmono-system-web-http4.0-cil libmono-system-net-http4.0-cil \
+	libmono-system-runtime-serialization4.0-cil
+
 JQUERY := /usr/share/javascript/jquery/jquery.min.js
 AXE := tests/browser/node_modules/axe-core/axe.min.js
 
@@ -39,7 +42,7 @@ REQUESTS ?= 200000
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test settings-pages screenshots test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage soak bench-codec bench-sinks bench-writers bench-audit bench-capacity bench-feed check lint types imports coverage lock clean
+.PHONY: help run test settings-pages screenshots test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage soak bench bench-codec bench-http bench-cancels bench-growth bench-commands bench-sinks bench-writers bench-audit bench-capacity bench-feed check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -120,8 +123,24 @@ fuzz: .venv/dev.stamp ## damaged and signed requests by the thousand: no promise
 nightly: ## the long forms: 1,000 kills an engine, failpoints, controls, failovers, outages, attacks, fuzz, nginx, soak
 	$(MAKE) chaos chaos-failpoints chaos-controls test-ha test-patroni outage attack fuzz test-nginx soak
 
-bench-codec: .venv/bench.stamp ## the codecs against their floor and their peers
-	$(BIN)/python -m benchmarks.codec
+bench: .venv/bench.stamp bench-commands ## codecs, HTTP and cancels beside Flask, FastAPI and Mono: ten minutes, results in benchmarks/results
+	$(BIN)/python -m benchmarks
+
+bench-codec: .venv/bench.stamp ## the codecs and the WSGI call against their floors and their peers
+	$(BIN)/python -m benchmarks codec
+
+bench-http: .venv/bench.stamp bench-commands ## requests without a database over HTTP, beside Flask, FastAPI and Mono
+	$(BIN)/python -m benchmarks http
+
+bench-cancels: .venv/bench.stamp bench-commands ## cancels over HTTP on both engines, beside the same statements by hand
+	$(BIN)/python -m benchmarks cancels
+
+bench-growth: .venv/bench.stamp bench-commands ## how cost grows with orders, passengers, bytes and workers (OLD=DIR: a checkout of earlier code)
+	$(BIN)/python -m benchmarks growth $(if $(OLD),--old $(OLD))
+
+bench-commands:
+	@for command in wrk mcs mono; do command -v $$command >/dev/null || \
+		{ echo "There is no $$command; on Debian: apt install $(BENCH_PACKAGES)" >&2; exit 1; }; done
 
 bench-sinks: .venv/bench.stamp ## what log lines and metrics cost a request
 	$(BIN)/python -m benchmarks.sinks

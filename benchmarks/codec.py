@@ -1,24 +1,22 @@
-"""`make bench-codec`: the codecs against their floor and their peers, the WSGI call against bare Flask.
+"""Part "codec": the codecs against their floor and their peers, the WSGI call against bare Flask.
 
 Everything is measured in one run, contenders in turn; trust the ratios, not the microseconds. Every goal is a ratio.
-Exit status 1 when a goal is missed.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from xml.sax.saxutils import escape
 
 import marshmallow
 from lxml import etree
 
-from benchmarks import peers
 from benchmarks.calls import bench_wsgi
+from benchmarks.effort import Effort
 from benchmarks.measure import Goal, medians
+from benchmarks.peers.readers import XML_READERS
+from benchmarks.results import Report, Table
 from benchmarks.samples import REQUEST, REQUEST_FORM, REQUEST_JSON, REQUEST_XML, RESULT, RESULT_XML
 from refund_api.http.formatters import formatters_for
 from xml_contracts import DataContractSerializer
@@ -50,21 +48,22 @@ class HandWritten(marshmallow.Schema):
     sign = marshmallow.fields.String(allow_none=True)
 
 
-def bench_xml_read() -> tuple[dict[str, float], list[Goal]]:
+def bench_xml_read(rounds: int) -> tuple[dict[str, float], list[Goal]]:
     body = REQUEST_XML
     serializer = DataContractSerializer(TicketRefundRequest)
     assert serializer.read(body) == REQUEST
-    peer_calls = {name: lambda read=read: read(body) for name, read in peers.XML_READERS.items()}
+    peer_calls = {name: lambda read=read: read(body) for name, read in XML_READERS.items()}
     times = medians(
-        {"floor: lxml parse + one walk": xml_floor(body), "xml_contracts": lambda: serializer.read(body), **peer_calls}
+        {"floor: lxml parse + one walk": xml_floor(body), "xml_contracts": lambda: serializer.read(body), **peer_calls},
+        rounds,
     )
     ours = times["xml_contracts"]
-    goals = [Goal("XML read, times the floor", ours / times["floor: lxml parse + one walk"], 2.5)]
-    goals += [Goal(f"XML read, times {name}", ours / times[name], 1.0) for name in peers.XML_READERS]
+    goals = [Goal("XML read, times the floor", ours / times["floor: lxml parse + one walk"], 2.0)]
+    goals += [Goal(f"XML read, times {name}", ours / times[name], 1.0) for name in XML_READERS]
     return times, goals
 
 
-def bench_xml_write() -> tuple[dict[str, float], list[Goal]]:
+def bench_xml_write(rounds: int) -> tuple[dict[str, float], list[Goal]]:
     """The floor knows the contract, escapes each text, and writes the same bytes; it refuses and checks nothing."""
     serializer = DataContractSerializer(ApiResult)
     head, _, rest = RESULT_XML.decode().partition("<code>")
@@ -86,7 +85,8 @@ def bench_xml_write() -> tuple[dict[str, float], list[Goal]]:
             "floor: an f-string, texts escaped": floor,
             "xml_contracts": lambda: serializer.write(RESULT),
             "lxml: a tree without namespaces, tostring": lxml_tree,
-        }
+        },
+        rounds,
     )
     ours = times["xml_contracts"]
     return times, [
@@ -95,7 +95,7 @@ def bench_xml_write() -> tuple[dict[str, float], list[Goal]]:
     ]
 
 
-def bench_json_read() -> tuple[dict[str, float], list[Goal]]:
+def bench_json_read(rounds: int) -> tuple[dict[str, float], list[Goal]]:
     assert JSON.read(REQUEST_JSON, "utf-8") == Reading(REQUEST)
     assert FORM.read(REQUEST_FORM, "utf-8") == Reading(REQUEST)
     hand_written = HandWritten()
@@ -105,41 +105,24 @@ def bench_json_read() -> tuple[dict[str, float], list[Goal]]:
             "json.loads + a hand-written marshmallow schema": lambda: hand_written.load(json.loads(REQUEST_JSON)),
             "JSON formatter": lambda: JSON.read(REQUEST_JSON, "utf-8"),
             "form formatter": lambda: FORM.read(REQUEST_FORM, "utf-8"),
-        }
+        },
+        rounds,
     )
     return times, []
 
 
 PARTS = {
-    f"1. XML read ({len(REQUEST_XML)} bytes)": bench_xml_read,
-    f"1. XML write ({len(RESULT_XML)} bytes)": bench_xml_write,
-    f"1. JSON and form read ({len(REQUEST_JSON)} and {len(REQUEST_FORM)} bytes)": bench_json_read,
-    "2. WSGI call": bench_wsgi,
+    f"Read XML ({len(REQUEST_XML)} bytes)": bench_xml_read,
+    f"Write XML ({len(RESULT_XML)} bytes)": bench_xml_write,
+    f"Read JSON and a form ({len(REQUEST_JSON)} and {len(REQUEST_FORM)} bytes)": bench_json_read,
+    "WSGI call, the ledger in memory": bench_wsgi,
 }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
-    as_json = parser.parse_args().json
-    report: dict[str, dict[str, float]] = {}
-    goals: list[Goal] = []
+def measure(effort: Effort) -> Report:
+    tables, goals = [], []
     for title, bench in PARTS.items():
-        times, part_goals = bench()
-        report[title] = times
+        times, part_goals = bench(effort.call_rounds)
+        tables.append(Table(title, ("", "µs a call"), tuple(times.items()), drawn="µs a call"))
         goals += part_goals
-        if not as_json:
-            print(f"\n{title} (median µs a call)")
-            for name, microseconds in times.items():
-                print(f"  {microseconds:8.2f}  {name}")
-    if as_json:
-        print(json.dumps({"microseconds": report, "goals": [{**asdict(g), "passed": g.passed} for g in goals]}))
-    else:
-        print("\nGoals")
-        for goal in goals:
-            print(f"  {'pass' if goal.passed else 'MISS'}  {goal.text}: {goal.measured:.2f} (goal <= {goal.limit:g})")
-    return 0 if all(goal.passed for goal in goals) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return Report("codec", tuple(tables), tuple(goals))

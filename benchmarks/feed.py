@@ -220,7 +220,7 @@ def main() -> int:
         print(engine, *figures, sep="\n  ", flush=True)
     reached = list(goals(results))
     for goal in reached:
-        print(f"{'pass' if goal.passed else 'MISS'}  {goal.text}: {goal.measured:.2f} (goal <= {goal.limit:.2f})")
+        print(goal)
     return 0 if all(goal.passed for goal in reached) else 1
 
 

@@ -1,17 +1,18 @@
-"""Time contenders side by side: short rounds in turn, so that noise of the machine meets all of them alike.
+"""Contenders side by side: short rounds in turn, so that noise of the machine meets all of them alike; and goals.
 
-What counts is the processor time of the thread. No contender waits for anything, so on a quiet machine that is the time
-a call takes; on a busy one it leaves out the time that other processes had the processor.
+For calls, what counts is the processor time of the thread. No contender waits for anything, so on a quiet machine that
+is the time a call takes; on a busy one it leaves out the time that other processes had the processor.
 """
 
 from __future__ import annotations
 
 import gc
 import statistics
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+from tests.chaos.report import progress
 
 ROUNDS = 25
 ROUND_SECONDS = 0.02
@@ -19,31 +20,46 @@ ROUND_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Goal:
-    """`measured <= limit`; the text names the unit, if it is no ratio."""
+    """`measured <= limit`, or with `at_least` `measured >= limit`; the text names the unit, if it is no ratio."""
 
     text: str
     measured: float
     limit: float
+    at_least: bool = False
 
     @property
     def passed(self) -> bool:
-        return self.measured <= self.limit
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+    def __str__(self) -> str:
+        sign = ">=" if self.at_least else "<="
+        verdict = "pass" if self.passed else "MISS"
+        return f"{verdict}  {self.text}: {self.measured:.2f} (goal {sign} {self.limit:g})"
 
 
-def medians(contenders: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+def turns(contenders: Iterable[str], rounds: int) -> Iterator[str]:
+    """Each contender once a round. Each round begins with the next one, so that nobody always follows the same."""
+    names = list(contenders)
+    for round_ in range(rounds):
+        progress(f"round {round_ + 1} of {rounds}")
+        first = round_ % len(names)
+        yield from names[first:] + names[:first]
+    progress("")
+
+
+def medians(contenders: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
     """Median microseconds of processor time a call, by contender."""
     counts = {name: _calls_per_round(call) for name, call in contenders.items()}
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     gc.disable()
+    gc.freeze()  # what the imports have made is no garbage: a collection need not look at it
     try:
-        for number in range(ROUNDS):
-            _progress(number + 1)
-            for name, call in contenders.items():
-                samples[name].append(_time(call, counts[name]))
-            gc.collect()
+        for name in turns(contenders, rounds):
+            gc.collect()  # the garbage of the contender before would slow this one down
+            samples[name].append(_time(contenders[name], counts[name]))
     finally:
+        gc.unfreeze()
         gc.enable()
-        _progress(0)
     return {name: statistics.median(values) for name, values in samples.items()}
 
 
@@ -57,9 +73,3 @@ def _time(call: Callable[[], object], count: int) -> float:
     for _ in range(count):
         call()
     return (time.thread_time_ns() - start) / count / 1000
-
-
-def _progress(round_: int) -> None:
-    if sys.stderr.isatty():
-        text = f"\r  round {round_}/{ROUNDS} " if round_ else "\r" + " " * 20 + "\r"
-        print(text, end="", file=sys.stderr, flush=True)

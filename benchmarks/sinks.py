@@ -25,6 +25,7 @@ from flask import Flask
 from prometheus_client import CollectorRegistry
 
 from benchmarks.calls import PATH, SAMPLES, MemoryUnitOfWork, wsgi_call
+from benchmarks.measure import turns
 from benchmarks.samples import NOW, SECRET
 from refund_api.actions import CANCEL
 from refund_api.cancel.handler import CancelOrder
@@ -92,11 +93,9 @@ def main() -> int:
     calls = {name: wsgi_call(make_service(sinks), SAMPLES[0]) for name, sinks in sinks_of_a_worker(metrics).items()}
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     gc.disable()
-    for round_ in range(ROUNDS):
-        names = list(calls)
-        for name in names[round_ % len(names) :] + names[: round_ % len(names)]:
-            gc.collect()  # garbage of the contender before would slow this one down
-            taken[name].append(measure(calls[name]))
+    for name in turns(calls, ROUNDS):
+        gc.collect()  # garbage of the contender before would slow this one down
+        taken[name].append(measure(calls[name]))
     assert counted(metrics) == 2 * ROUNDS * CALLS, "the metrics of two contenders"
     bases = [statistics.median(column) for column in zip(*taken["no sink"], strict=True)]
     print("median µs a call              thread that answers     whole process")

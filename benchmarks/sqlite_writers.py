@@ -1,7 +1,7 @@
 """`make bench-writers`: four processes cancel on one SQLite file, with and without the file lock.
 
 Every cancellation is the service's own: signature, nonce, locks, refund, COMMIT on the disk. Only journal modes
-that this SQLite is safe in are run; which ones the report says.
+that this SQLite is safe in are run; which ones the report says. Exit status 1 when a goal is missed.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ def print_text(results: Sequence[Result]) -> None:
         )
     print("\nGoals")
     for goal in goals(results):
-        print(f"  {'pass' if goal.passed else 'MISS'}  {goal.text}: {goal.measured:.1f} (goal <= {goal.limit:g})")
+        print(f"  {goal}")
 
 
 def main() -> int:
@@ -219,7 +219,7 @@ def main() -> int:
         print(json.dumps({"sqlite": sqlite3.sqlite_version, "arms": [asdict(r) for r in results], "goals": reached}))
     else:
         print_text(results)
-    return 0
+    return 0 if all(goal.passed for goal in goals(results)) else 1
 
 
 if __name__ == "__main__":

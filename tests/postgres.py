@@ -35,8 +35,8 @@ def postgres_server() -> Iterator[str]:
 
 
 @contextmanager
-def own_server() -> Iterator[str]:
-    """The URL of a server of our own, whose settings may be changed too."""
+def own_server(*more_options: str) -> Iterator[str]:
+    """The URL of a server of our own, whose settings may be changed too; it does not wait for its disk."""
     binaries = binaries_directory()
     with tempfile.TemporaryDirectory(prefix="pg") as directory:
         data = Path(directory, "data")
@@ -47,6 +47,7 @@ def own_server() -> Iterator[str]:
             stdout=subprocess.DEVNULL,
         )
         options = ["-D", str(data), "-k", directory, "-c", "listen_addresses=", "-c", "full_page_writes=off", "-F"]
+        options += more_options
         with open(Path(directory, "log"), "wb") as log:
             server = subprocess.Popen([*user, binaries / "postgres", *options], stdout=log, stderr=log)
         try:

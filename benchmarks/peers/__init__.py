@@ -1,0 +1,1 @@
+"""What the service is measured against: each peer does the same, or says what it leaves out."""
