@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -19,7 +19,7 @@ from app import create_app
 from benchmarks.measure import Goal, medians
 from benchmarks.samples import NOW, PASSENGER, REQUEST_FORM, REQUEST_JSON, REQUEST_XML, SECRET, TRAIN_DATE
 from refund_api.cancel.handler import CancelOrder
-from refund_api.domain import BOOKED, Nonce, Order, Passenger, Refund
+from refund_api.domain import BOOKED, History, Nonce, Order, Passenger, Refund
 from refund_api.ports import Ledger
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.verifier import Verifier
@@ -40,17 +40,11 @@ class MemoryLedger:
     def lock_order(self, order_number: str) -> Order | None:
         return Order(order_number, TRAIN_DATE, BOOKED, "CNY")
 
-    def find_refund(self, order_number: str, set_hash: str) -> str | None:
-        return None
+    def history(self, order_number: str, set_hash: str) -> History:
+        return History({PASSENGER: Passenger(55350)}, frozenset(), None)
 
     def newest_feed(self) -> None:
         return None
-
-    def passengers(self, order_number: str) -> Mapping[str, Passenger]:
-        return {PASSENGER: Passenger(55350)}
-
-    def refunded(self, order_number: str) -> Set[str]:
-        return frozenset()
 
     def record(self, refund: Refund, *, closes_order: bool) -> None:
         assert closes_order

@@ -45,6 +45,19 @@ class Passenger:
     cancelled_elsewhere: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the ledger knows of an order that is asked for, while the order is locked.
+
+    `passengers` has every passenger by id, `refunded` the ids of those refunded here. `equal_refund` is the id of the
+    refund of exactly the passengers that are asked for (Cancellation.set_hash); None when there is none.
+    """
+
+    passengers: Mapping[str, Passenger]
+    refunded: Set[str]
+    equal_refund: str | None
+
+
 def cancelled_passengers(passengers: Mapping[str, Passenger], refunded: Set[str]) -> Set[str]:
     """The ids of an order that are cancelled: refunded here, or through another channel."""
     return refunded | {passenger_id for passenger_id, known in passengers.items() if known.cancelled_elsewhere}

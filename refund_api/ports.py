@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from .domain import Nonce, Order, Passenger, Refund
+from .domain import History, Nonce, Order, Refund
 
 T = TypeVar("T")
 
@@ -35,17 +35,11 @@ class Ledger(Protocol):
     def lock_order(self, order_number: str) -> Order | None:
         """The order, with its row locked until the transaction ends; None when there is no such order."""
 
-    def find_refund(self, order_number: str, set_hash: str) -> str | None:
-        """The id of the refund of exactly these passengers (Cancellation.set_hash); None when there is none."""
+    def history(self, order_number: str, set_hash: str) -> History:
+        """What is known of an order that this transaction has locked; `set_hash` is the Cancellation's."""
 
     def newest_feed(self) -> datetime | None:
         """Up to when (aware, UTC) the newest order feed knows the shop; None when none came to its end yet."""
-
-    def passengers(self, order_number: str) -> Mapping[str, Passenger]:
-        """Passenger id -> passenger, for every passenger of the order."""
-
-    def refunded(self, order_number: str) -> Set[str]:
-        """Ids of the passengers already refunded here."""
 
     def record(self, refund: Refund, *, closes_order: bool) -> None:
         """Write refund, items and outbox row; with `closes_order` the order becomes cancelled."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
-from refund_api.domain import BOOKED, CANCELLED, Nonce, Order, Passenger, Refund
+from refund_api.domain import BOOKED, CANCELLED, History, Nonce, Order, Passenger, Refund
 from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.signing.legacy import sign_legacy
 from tests.world import ALICE, BOB, FAR_DAY, NOW, ORDER, SECRET
@@ -34,21 +34,17 @@ class FakeLedger:
     def lock_order(self, order_number: str) -> Order | None:
         return self.orders.get(order_number)
 
-    def find_refund(self, order_number: str, set_hash: str) -> str | None:
-        for refund in self.refunds:
-            if (refund.order_number, refund.set_hash) == (order_number, set_hash):
-                return refund.refund_id
-        return None
+    def history(self, order_number: str, set_hash: str) -> History:
+        paid = self.paid[order_number]
+        refunds = [refund for refund in self.refunds if refund.order_number == order_number]
+        return History(
+            passengers={who: Passenger(paid[who], who in self.elsewhere) for who in paid},
+            refunded={who for refund in refunds for who in refund.items},
+            equal_refund=next((refund.refund_id for refund in refunds if refund.set_hash == set_hash), None),
+        )
 
     def newest_feed(self) -> datetime | None:
         return self.fed_as_of
-
-    def passengers(self, order_number: str) -> Mapping[str, Passenger]:
-        paid = self.paid[order_number]
-        return {passenger_id: Passenger(paid[passenger_id], passenger_id in self.elsewhere) for passenger_id in paid}
-
-    def refunded(self, order_number: str) -> Set[str]:
-        return {p for refund in self.refunds if refund.order_number == order_number for p in refund.items}
 
     def record(self, refund: Refund, *, closes_order: bool) -> None:
         self.refunds.append(refund)

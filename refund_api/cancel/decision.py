@@ -110,23 +110,24 @@ def judge_and_record(ledger: Ledger, asked: Asked) -> Recorded | Repeated | Refu
     """The part of the transaction behind the nonce: lock the order, look for the same refund, judge, record."""
     cancellation = asked.cancellation
     order = ledger.lock_order(cancellation.order_number)
-    earlier = None if order is None else ledger.find_refund(order.order_number, cancellation.set_hash)
-    if earlier is not None:
-        return Repeated(earlier)  # whatever the shop says by now
+    set_hash = cancellation.set_hash
+    history = None if order is None else ledger.history(order.order_number, set_hash)
+    if history is not None and history.equal_refund is not None:
+        return Repeated(history.equal_refund)  # whatever the shop says by now
     too_old = _feed_too_old(ledger, asked)
     if too_old is not None:
         return too_old
-    if order is None:
+    if order is None or history is None:
         return Refused(Refusal.ORDER_NOT_FOUND)
-    passengers = ledger.passengers(order.order_number)
-    cancelled = cancelled_passengers(passengers, ledger.refunded(order.order_number))
+    passengers = history.passengers
+    cancelled = cancelled_passengers(passengers, history.refunded)
     refusal = judge(order, passengers.keys(), cancelled, cancellation, asked.now, asked.notice_days)
     if refusal is not None:
         return Refused(refusal)
     refund = Refund(
         order_number=order.order_number,
         refund_id=str(uuid.uuid4()),
-        set_hash=cancellation.set_hash,
+        set_hash=set_hash,
         items={
             passenger_id: passengers[passenger_id].paid_minor for passenger_id in sorted(cancellation.passenger_ids)
         },

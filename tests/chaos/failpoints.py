@@ -1,7 +1,7 @@
 """A WSGI target for tests: the service, whose worker kills itself at a chosen point of a request.
 
 `X-Failpoint: 7` means at the seventh point. The file CHAOS_POINTS gets the name of every point passed, a line
-each, the one of the kill included. All is hung on from outside: SQLAlchemy's events and this wrapper.
+each, the one of the kill included. All is hung on from outside: SQLAlchemy's events and wrappers.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ExecutionContext, Pool, event
+from sqlalchemy import Engine, Pool, event
 
 from app import create_app
 from refund_api.settings import Settings
+from refund_api.storage.engines.compiled import DriverCursor, Statement
 
-from .statements import ledger_statements
+from .statements import name_of
 
 _NAME_LENGTH = 60
 _points = Path(os.environ["CHAOS_POINTS"])
@@ -43,25 +44,39 @@ def _pass(name: str) -> None:
 
 
 @event.listens_for(Engine, "before_cursor_execute")
-def _before_statement(
-    connection: Connection, cursor: object, statement: str, values: object, context: ExecutionContext, many: bool
-) -> None:
-    _pass(f"before {_name(connection, statement, context)}")
+def _before_text(connection: object, cursor: object, text: str, *others: object) -> None:
+    _pass(f"before {_beginning(text)}")
 
 
 @event.listens_for(Engine, "after_cursor_execute")
-def _after_statement(
-    connection: Connection, cursor: object, statement: str, values: object, context: ExecutionContext, many: bool
-) -> None:
-    _pass(f"after {_name(connection, statement, context)}")
+def _after_text(connection: object, cursor: object, text: str, *others: object) -> None:
+    _pass(f"after {_beginning(text)}")
 
 
-def _name(connection: Connection, statement: str, context: ExecutionContext) -> str:
-    """What ledger.py calls it; of others the beginning."""
-    for name, ours in ledger_statements(connection.dialect.name).items():
-        if context.invoked_statement is ours:
-            return name
-    return " ".join(statement.split())[:_NAME_LENGTH]
+def _beginning(text: str) -> str:
+    return " ".join(text.split())[:_NAME_LENGTH]
+
+
+def _around(execute: Callable[[DriverCursor, Statement, Any], Any]) -> Callable[[DriverCursor, Statement, Any], Any]:
+    """The method, with a point before and one after. SQLAlchemy has no events for what goes past it."""
+
+    def executing(cursor: DriverCursor, statement: Statement, values: Any) -> Any:
+        name = name_of(statement)
+        _pass(f"before {name}")
+        result = execute(cursor, statement, values)
+        _pass(f"after {name}")
+        return result
+
+    return executing
+
+
+DriverCursor.run = _around(DriverCursor.run)  # type: ignore[assignment, method-assign]
+DriverCursor.rows = _around(DriverCursor.rows)  # type: ignore[assignment, method-assign]
+
+
+@event.listens_for(Engine, "begin")
+def _before_begin(connection: object) -> None:
+    _pass("before BEGIN")
 
 
 @event.listens_for(Engine, "commit")

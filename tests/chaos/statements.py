@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-from sqlalchemy import Executable
+from collections.abc import Iterable
 
 from refund_api.storage import ledger
+from refund_api.storage.engines.compiled import Statement
+from refund_api.storage.engines.table import ENGINES, PerEngine
 
 
-def ledger_statements(dialect: str) -> dict[str, Executable]:
-    """Every constant of ledger.py that is a statement, or has one for this dialect, by its name."""
-    values = {name: value.get(dialect) if isinstance(value, Mapping) else value for name, value in vars(ledger).items()}
-    return {name: value for name, value in values.items() if isinstance(value, Executable)}
+def ledger_statements(dialect: str) -> dict[str, Statement]:
+    """Every constant of ledger.py that is a statement, by its name; with a number, where it has several."""
+    statements: dict[str, Statement] = {}
+    for name, value in vars(ledger).items():
+        if isinstance(value, Statement):
+            statements[name] = value
+        elif isinstance(value, PerEngine):
+            statements |= {f"{name} {number}": statement for number, statement in enumerate(value[dialect], 1)}
+    return statements
+
+
+def name_of(statement: Statement) -> str:
+    """What ledger.py calls it."""
+    for engine in ENGINES:
+        for name, known in ledger_statements(engine.dialect).items():
+            if known is statement:
+                return name
+    raise LookupError("not a statement of the ledger")
 
 
 def never_seen(dialect: str, points: Iterable[str]) -> list[str]:

@@ -159,7 +159,8 @@ def test_a_load_that_met_too_little_proves_nothing() -> None:
 
 
 def refund_all(ledger: RefundLedger, order: Booking) -> None:
-    items = {passenger: known.paid_minor for passenger, known in ledger.passengers(order.order_number).items()}
+    passengers = ledger.history(order.order_number, "").passengers
+    items = {passenger: known.paid_minor for passenger, known in passengers.items()}
     ledger.record(replace(a_refund(items, order.order_number), items=items), closes_order=True)
 
 

@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, Insert, Table
+from sqlalchemy import BindParameter, Column, ColumnElement, Connection, Engine, Insert, Table, TableValuedAlias
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.dml import UpdateBase
 
 from ..budget import Budget, Verdict
 
@@ -59,6 +60,12 @@ class EngineKind(Protocol):
 
     def insert_unless_exists(self, table: Table, key: str) -> Insert:
         """An INSERT of one row that does nothing, and counts 0 rows, when the column `key` has the value already."""
+
+    def pairs(self, texts: BindParameter[str]) -> TableValuedAlias:
+        """A table of the parameter, a JSON object: a row for each member, with the columns `key` and `value`."""
+
+    def together(self, statements: Sequence[UpdateBase]) -> Sequence[UpdateBase]:
+        """The statements that write what these write, as few as the engine can. They share their parameters."""
 
     def is_among(self, column: Column[str], texts: Sequence[str]) -> ColumnElement[bool]:
         """The condition that the column has one of the texts, in a form that is fast for thousands of them."""

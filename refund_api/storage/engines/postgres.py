@@ -6,7 +6,7 @@ Imported only when a PostgreSQL URL is used: psycopg is an extra.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -17,7 +17,6 @@ from sqlalchemy import (
     ExceptionContext,
     Insert,
     Table,
-    TextClause,
     create_engine,
     event,
     func,
@@ -28,38 +27,30 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
 from ..budget import DEFAULT_BUDGET, Budget, Verdict
+from .driver_errors import raise_as_sqlalchemy
 from .postgres_connection import BoundedConnection, connecting_until
 from .postgres_rows import insert_rows as insert_rows
 from .postgres_rows import is_among as is_among
+from .postgres_rows import pairs as pairs
+from .postgres_rows import together as together
 from .postgres_rows import update_rows as update_rows
 from .postgres_url import hosts, parse
 
 NO_LEDGER = "the database has no ledger where the search_path of this user finds it"
 IMPORT_WRITERS = 2
 
-# Every transaction sets these for itself, whatever a role, a database or a URL has set.
-_SETTINGS = {
-    "lock_timeout": ":lock",
-    "statement_timeout": ":statement",
-    # A client that vanished keeps its rows locked no longer than it had time (25P03).
-    "idle_in_transaction_session_timeout": ":whole",
-    # COMMIT waits for the synchronous standby. A role may ask for more, not for less.
-    "synchronous_commit": """CASE current_setting('synchronous_commit')
-        WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END""",
-    # A COMMIT that did not wait for the standby says so in a warning, which must not be suppressed.
-    "client_min_messages": "'warning'",
-    # psycopg reads dates in this order only.
-    "datestyle": "'ISO'",
-}
-
-
-def _set_all(settings: Mapping[str, str]) -> TextClause:
-    """One SELECT: name -> SQL of the value, until the end of the transaction."""
-    return text("SELECT " + ", ".join(f"set_config('{name}', {value}, true)" for name, value in settings.items()))
-
-
-_SET_UP = _set_all(_SETTINGS)
-_SET_UP_READING = _set_all(_SETTINGS | {"transaction_read_only": "'on'"})
+# Every transaction sets these for itself, whatever a role, a database or a URL has set. They are not values of one
+# SELECT: planning and answering it takes a twentieth of the time of a cancellation (docs/adr/0014).
+# - A client that vanished keeps its rows locked no longer than it had time (25P03).
+# - COMMIT waits for the synchronous standby. One that did not says so in a warning, which must not be suppressed.
+# - psycopg reads dates in the order of ISO only.
+_SETTINGS = """
+    SET LOCAL lock_timeout = {lock};
+    SET LOCAL statement_timeout = {statement};
+    SET LOCAL idle_in_transaction_session_timeout = {whole};
+    SET LOCAL synchronous_commit = {synchronous_commit};
+    SET LOCAL client_min_messages = warning;
+    SET LOCAL datestyle = ISO"""
 # An audit waits for the lock of a migration no longer than a cancellation would, but may itself take long.
 _AUDIT_SETTINGS = f"SET LOCAL lock_timeout = '{DEFAULT_BUDGET.lock:g}s'; SET LOCAL statement_timeout = 0"
 _SERVER = text("""
@@ -143,24 +134,27 @@ def make_database(engine: Engine) -> None:
 
 def writing(engine: Engine, budget: Budget, end: float) -> AbstractContextManager[Connection]:
     """One transaction, which has ended in COMMIT or an error at `end` (time.monotonic)."""
-    return _transaction(engine, budget, end, _SET_UP)
+    return _transaction(engine, budget, end, read_only=False)
 
 
 def reading(engine: Engine, budget: Budget, end: float) -> AbstractContextManager[Connection]:
     """Like writing(), but read only: the server refuses every write in it (SQLSTATE 25006)."""
-    return _transaction(engine, budget, end, _SET_UP_READING)
+    return _transaction(engine, budget, end, read_only=True)
 
 
 @contextmanager
-def _transaction(engine: Engine, budget: Budget, end: float, set_up: TextClause) -> Iterator[Connection]:
+def _transaction(engine: Engine, budget: Budget, end: float, *, read_only: bool) -> Iterator[Connection]:
     with _connect(engine, end) as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, BoundedConnection)
         driver.end_by(end, budget.whole / 16)
-        times = {"lock": _ms(budget.lock), "statement": _ms(budget.statement), "whole": _ms(budget.whole)}
+        settings = _settings(budget, driver.synchronous_commit)
         try:
             with connection.begin():
-                connection.execute(set_up, times)
+                try:
+                    driver.begin(settings, read_only=read_only)
+                except psycopg.Error as error:
+                    raise_as_sqlalchemy(connection, error)
                 yield connection
         except MemoryError:
             driver.spent = True  # an answer may be half read
@@ -173,6 +167,11 @@ def _transaction(engine: Engine, budget: Budget, end: float, set_up: TextClause)
             driver.end_by(math.inf)
             if driver.spent:
                 connection.invalidate()
+
+
+def _settings(budget: Budget, synchronous_commit: str) -> str:
+    lock, statement, whole = (round(seconds * 1000) for seconds in (budget.lock, budget.statement, budget.whole))
+    return _SETTINGS.format(lock=lock, statement=statement, whole=whole, synchronous_commit=synchronous_commit)
 
 
 def _connect(engine: Engine, end: float) -> Connection:
@@ -215,10 +214,6 @@ def missing_privileges(connection: Connection, needed: Sequence[tuple[str, str]]
     # A grant on some columns is enough for FOR UPDATE, and may be for the others.
     granted = connection.execute(select(*(func.has_any_column_privilege(*pair) for pair in needed))).one()
     return [pair for pair, is_granted in zip(needed, granted, strict=True) if not is_granted]
-
-
-def _ms(seconds: float) -> str:
-    return str(round(seconds * 1000))
 
 
 def verdict(error: DBAPIError) -> Verdict:

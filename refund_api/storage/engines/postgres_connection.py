@@ -1,7 +1,7 @@
 """A psycopg connection that waits for nothing beyond its deadline: not to be made, not for a statement or a COMMIT.
 
 psycopg waits without an end while it connects, for a statement and for a COMMIT, and no setting of the server bounds
-all three (docs/adr/0007). So each of these waits is a loop here that looks at the clock.
+all three (docs/adr/0007). So here whatever psycopg waits for looks at the clock, 50 times a second.
 
 A transaction says when it must have ended (end_by). Whatever runs then goes through these states:
 - waiting for the answer, until `grace` seconds before the end;
@@ -17,7 +17,6 @@ knows until when (connecting_until). Exception: DNS look-ups (getaddrinfo) canno
 from __future__ import annotations
 
 import math
-import select
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -26,14 +25,15 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
-from psycopg.pq import TransactionStatus
-from psycopg.waiting import Ready, Wait
+from psycopg.generators import execute
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.waiting import Ready
 
 from ...ports import LedgerUnavailable
 
 T = TypeVar("T")
 
-_EVENTS = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN | select.POLLOUT}
+_TICK = 0.02  # seconds
 
 
 class _Thread(threading.local):
@@ -61,13 +61,18 @@ class BoundedConnection(psycopg.Connection[Any]):
     deadline = math.inf
     grace = 0.5
     spent = False  # a cancel was sent: it may yet hit whatever runs next, so the connection must not be used again
+    synchronous_commit = "on"  # a role may ask for more, which is `remote_apply`, but not for less
     _warned: str | None = None
 
     @classmethod
     def open(cls, *args: Any, **options: Any) -> Self:
         """psycopg.connect. What SQLAlchemy asks the server before the transaction begins has the same end."""
-        connection = cls.connect(*args, **options)
+        connection = cls.connect(*args, **options, autocommit=True)
         connection.end_by(_thread.end)
+        (asked,) = connection.execute("SHOW synchronous_commit").fetchall()
+        if asked == ("remote_apply",):
+            connection.synchronous_commit = "remote_apply"
+        connection.autocommit = False
         connection.add_notice_handler(connection.note)
         return connection
 
@@ -86,42 +91,58 @@ class BoundedConnection(psycopg.Connection[Any]):
         self.deadline = end - grace
 
     def wait(self, gen: PQGen[T], *args: Any, **options: Any) -> T:
-        """psycopg's loop with a deadline. psycopg 3.2, which is supported too, has no timeout of its own."""
+        """psycopg's loop, which resumes the generator also after each _TICK in which the server said nothing."""
         if self.deadline == math.inf:
             return super().wait(gen, *args, **options)
-        poll = select.poll()
+        return super().wait(self._ending(gen), interval=_TICK)
+
+    def _ending(self, gen: PQGen[T]) -> PQGen[T]:
+        """The generator `gen`; whenever the server said nothing, this looks at the clock."""
         try:
             needed = next(gen)
             while True:
-                poll.register(self.fileno(), _EVENTS[needed])
-                events = poll.poll(self._patience())
-                if events:
-                    needed = gen.send(_ready(events[0][1], needed))
+                ready = yield needed
+                if ready == Ready.NONE:
+                    self._look_at_the_clock()
                 else:
-                    self._give_up()
-        except StopIteration as end:
-            result: T = end.value
+                    needed = gen.send(ready)
+        except StopIteration as done:
+            result: T = done.value
             return result
 
-    def _patience(self) -> int:
-        """Milliseconds to wait for the server: until the cancel request is due; once it is sent, until the end."""
-        end = self.deadline + self.grace if self.spent else self.deadline
-        return max(0, math.ceil((end - time.monotonic()) * 1000))
-
-    def _give_up(self) -> None:
-        if self.spent:
+    def _look_at_the_clock(self) -> None:
+        """Cancel when it is time for that; once that was done, close at the end."""
+        late = time.monotonic() - self.deadline
+        if self.spent and late >= self.grace:
             self.close()
             raise psycopg.OperationalError("the server answers neither the statement nor its cancellation")
-        self.spent = True
-        with suppress(psycopg.Error):
-            self.cancel_safe(timeout=self.grace / 2)
+        if not self.spent and late >= 0:
+            self.spent = True
+            with suppress(psycopg.Error):
+                self.cancel_safe(timeout=self.grace / 2)
+
+    def begin(self, settings: str, *, read_only: bool) -> None:
+        """Begin a transaction and run `settings`, statements, in it, in one round trip. psycopg.Error.
+
+        psycopg by itself would send a BEGIN alone, before the first statement.
+        """
+        level = f" ISOLATION LEVEL {self.isolation_level.name.replace('_', ' ')}" if self.isolation_level else ""
+        mode = " READ ONLY" if read_only else ""  # not READ WRITE, which would overrule a server that is made read only
+        with self.lock:
+            self.wait(self._send(f"BEGIN{level}{mode};{settings}"))
+
+    def _send(self, statements: str) -> PQGen[None]:
+        self.pgconn.send_query(statements.encode())
+        for result in (yield from execute(self.pgconn)):
+            if result.status == ExecStatus.FATAL_ERROR:
+                raise psycopg.errors.error_from_result(result)
 
     def commit(self) -> None:
         """Commit. LedgerUnavailable: the COMMIT was cancelled, or it is on this server and on no standby.
 
         The second is a warning of the server (01000, "canceling wait for synchronous replication").
         """
-        if self.info.transaction_status == TransactionStatus.INERROR:
+        if self.pgconn.transaction_status == TransactionStatus.INERROR:
             raise psycopg.errors.InFailedSqlTransaction("an error was swallowed: COMMIT would roll back silently")
         self._warned = None
         super().commit()
@@ -145,10 +166,3 @@ def _until(end: float, connecting: Generator[Any, Any, T]) -> Generator[Any, Any
     except StopIteration as done:
         result: T = done.value
         return result
-
-
-def _ready(event: int, needed: Wait) -> Ready:
-    # A broken connection counts as ready, for reading and writing: libpq is then asked, and says what happened.
-    readable = Ready.R if event & ~select.POLLOUT else 0
-    writable = Ready.W if event & ~select.POLLIN else 0
-    return Ready((readable | writable) & needed)

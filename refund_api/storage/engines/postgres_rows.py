@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, any_, func, text
+from sqlalchemy import BindParameter, Column, ColumnElement, Connection, Table, TableValuedAlias, any_, cast, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.dml import UpdateBase
 
 from .base import Rows
 
@@ -20,6 +22,17 @@ _TYPES = {"Date": "date", "UtcTime": "timestamptz", "BigInteger": "bigint"}
 def is_among(column: Column[str], texts: Sequence[str]) -> ColumnElement[bool]:
     """EngineKind.is_among: the texts travel as one parameter."""
     return column == any_(func.string_to_array(_SEPARATOR.join(texts), _SEPARATOR))
+
+
+def pairs(texts: BindParameter[str]) -> TableValuedAlias:
+    """EngineKind.pairs."""
+    return func.jsonb_each_text(cast(texts, JSONB)).table_valued("key", "value")
+
+
+def together(statements: Sequence[UpdateBase]) -> Sequence[UpdateBase]:
+    """EngineKind.together: one statement, the last, with the others as CTEs; foreign keys are checked at its end."""
+    *others, last = statements
+    return [last.add_cte(*(statement.cte(f"write_{number}") for number, statement in enumerate(others, 1)))]
 
 
 def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Rows) -> None:

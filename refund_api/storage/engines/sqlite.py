@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event
@@ -21,10 +22,13 @@ from sqlalchemy.exc import DBAPIError
 from ...ports import LedgerUnavailable
 from ..budget import Budget, Verdict
 from .base import WAYS_OUT
+from .driver_errors import raise_as_sqlalchemy
 from .file_lock import lock_of
 from .sqlite_file import file_identity, follow_file, real_path
 from .sqlite_rows import insert_rows as insert_rows
 from .sqlite_rows import is_among as is_among
+from .sqlite_rows import pairs as pairs
+from .sqlite_rows import together as together
 from .sqlite_rows import update_rows as update_rows
 from .sqlite_snapshot import snapshot_of
 
@@ -101,13 +105,27 @@ def _make_durable(driver: sqlite3.Connection) -> None:
 def _begin(connection: Connection) -> None:
     # A deferred transaction that turns to writing fails at once when another wrote meanwhile, busy timeout or not.
     reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    try:
+        _driver_of(connection).execute("BEGIN" if reading else "BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        raise_as_sqlalchemy(connection, error)
+
+
+def _driver_of(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+@cache
+def _path(database: str) -> Path:
+    return Path(database)  # parsing it takes as long as a statement
 
 
 @contextmanager
 def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
     """One writing transaction, while holding the file lock. LedgerUnavailable: no file, or no lock in its budget."""
-    path = Path(engine.url.database or "")
+    path = _path(engine.url.database or "")
     file_identity(path)
     with lock_of(real_path(path)).held(_lock_seconds(budget, end)):
         with _transaction(engine, budget, end) as connection:
@@ -126,9 +144,10 @@ def reading(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
 
 @contextmanager
 def _transaction(engine: Engine, budget: Budget, end: float, *, reading: bool = False) -> Iterator[Connection]:
-    with engine.connect().execution_options(reading=reading) as connection:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
+    with engine.connect() as connection:
+        if reading:
+            connection.execution_options(reading=True)
+        driver = _driver_of(connection)
         try:
             _wait_for_locks(driver, budget, end)
             with _read_only(driver) if reading else nullcontext(), connection.begin():

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, func, select
+from sqlalchemy import BindParameter, Column, ColumnElement, Connection, Table, TableValuedAlias, func, select
+from sqlalchemy.sql.dml import UpdateBase
 
 from .base import Rows
 
@@ -15,6 +16,16 @@ def is_among(column: Column[str], texts: Sequence[str]) -> ColumnElement[bool]:
     """EngineKind.is_among: the texts travel as one parameter, a JSON list."""
     values = func.json_each(json.dumps(texts)).table_valued("value")
     return column.in_(select(values.c.value))
+
+
+def pairs(texts: BindParameter[str]) -> TableValuedAlias:
+    """EngineKind.pairs."""
+    return func.json_each(texts).table_valued("key", "value")
+
+
+def together(statements: Sequence[UpdateBase]) -> Sequence[UpdateBase]:
+    """EngineKind.together: the statements as they are. None of them travels."""
+    return statements
 
 
 def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Rows) -> None:

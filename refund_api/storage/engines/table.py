@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
@@ -81,6 +82,7 @@ def kind_of(database: Engine | Connection) -> EngineKind:
     return _kind_named(database.dialect.name)
 
 
+@cache
 def _kind_named(dialect: str) -> EngineKind:
     return {row.dialect: row for row in ENGINES}[dialect].load()
 

@@ -8,9 +8,9 @@ from functools import partial
 
 import pytest
 from sqlalchemy import Engine, Table, func, insert, literal, select
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import IntegrityError
 
-from refund_api.domain import Order, Passenger, Refusal
+from refund_api.domain import History, Order, Passenger, Refusal
 from refund_api.ports import utc_now
 from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.tables import (
@@ -31,14 +31,15 @@ from .given import NOW, a_nonce, a_refund, book, cancel, count, mark, violations
 
 def test_a_recorded_refund_is_found_by_its_set_and_by_no_other(engine: Engine) -> None:
     book(engine)
+    book(engine, "another")
+    known = {ALICE: Passenger(100), BOB: Passenger(100)}
     new = a_refund([ALICE])
     unit = SqlUnitOfWork(engine)
     unit.run(lambda ledger: ledger.record(new, closes_order=False))
-    assert unit.run(lambda ledger: ledger.find_refund(ORDER, new.set_hash)) == new.refund_id
-    assert unit.run(lambda ledger: ledger.find_refund(ORDER, a_refund([ALICE, BOB]).set_hash)) is None
-    assert unit.run(lambda ledger: ledger.find_refund("another", new.set_hash)) is None
-    assert unit.run(lambda ledger: ledger.refunded(ORDER)) == {ALICE}
-    assert unit.run(lambda ledger: ledger.refunded("another")) == set()
+    assert unit.run(lambda ledger: ledger.history(ORDER, new.set_hash)) == History(known, {ALICE}, new.refund_id)
+    others = a_refund([ALICE, BOB]).set_hash
+    assert unit.run(lambda ledger: ledger.history(ORDER, others)) == History(known, {ALICE}, None)
+    assert unit.run(lambda ledger: ledger.history("another", new.set_hash)) == History(known, set(), None)
 
 
 def test_record_writes_the_refund_its_items_and_an_outbox_row(engine: Engine) -> None:
@@ -96,8 +97,9 @@ def test_every_passenger_of_the_order_is_told_and_nobody_else(engine: Engine) ->
     book(engine, "another", [BOB])
     mark(engine, BOB)
     known = {ALICE: Passenger(100), BOB: Passenger(100, cancelled_elsewhere=True)}
-    assert SqlUnitOfWork(engine).run(lambda ledger: ledger.passengers(ORDER)) == known
-    assert SqlUnitOfWork(engine).run(lambda ledger: ledger.passengers("unknown")) == {}
+    unit = SqlUnitOfWork(engine)
+    assert unit.run(lambda ledger: ledger.history(ORDER, "")) == History(known, set(), None)
+    assert unit.run(lambda ledger: ledger.history("unknown", "")) == History({}, set(), None)
 
 
 def test_a_passenger_cancelled_elsewhere_is_not_refunded_and_closes_the_order_with_the_others(engine: Engine) -> None:
@@ -224,7 +226,7 @@ def test_times_come_back_aware_in_utc_to_the_microsecond_whatever_zone_they_had(
 def test_a_time_without_a_zone_is_refused(engine: Engine) -> None:
     book(engine)
     naive = replace(a_refund(), decided_at=datetime(2026, 1, 1))  # noqa: DTZ001
-    with pytest.raises(StatementError, match="without a zone"), engine.begin() as connection:
+    with pytest.raises(ValueError, match="without a zone"), engine.begin() as connection:
         SqlLedger(connection).record(naive, closes_order=False)
 
 

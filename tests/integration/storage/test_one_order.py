@@ -6,19 +6,19 @@ So the tables may be distributed by order_number; what the keys must be for that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from sqlalchemy import (
+    CTE,
     BindParameter,
     ColumnElement,
-    Connection,
     Delete,
     Engine,
-    ExecutionContext,
     Insert,
+    Join,
     Select,
     Table,
     Update,
@@ -33,6 +33,8 @@ from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList
 from sqlalchemy.sql.visitors import iterate
 
 from refund_api.storage.engines import postgres
+from refund_api.storage.engines.compiled import DriverCursor, Statement
+from refund_api.storage.engines.table import kind_of
 from refund_api.storage.tables import feed, metadata, orders, passenger, request_nonce
 from tests.integration.service import Service, service_on
 from tests.world import ALICE, BOB, CAROL
@@ -41,49 +43,67 @@ from .given import book
 
 MINE, OTHER = "mine", "other"
 OF_AN_ORDER = [table for table in metadata.sorted_tables if table is not feed]
-OF_THE_ENGINE = ("BEGIN IMMEDIATE",)
-Statement = tuple[Any, list[dict[str, Any]]]
+Written = tuple[Any, dict[str, Any]]
 
 
 @contextmanager
-def recorded(engine: Engine) -> Iterator[list[Statement]]:
-    """Every statement that is executed, with the parameters of every row; also one that is given as a string."""
-    found: list[Statement] = []
+def recorded(engine: Engine) -> Iterator[list[Written]]:
+    """Every statement that is executed, with its parameters; also one that is given as a string."""
+    found: list[Written] = []
 
-    def before(connection: Connection, statement: Any, many: Any, one: Any, options: Any) -> None:
-        found.append((statement, list(many) or [dict(one)]))
+    def hears(execute: Callable[[DriverCursor, Statement, Any], Any]) -> Callable[[DriverCursor, Statement, Any], Any]:
+        def executing(cursor: DriverCursor, statement: Statement, values: dict[str, Any]) -> Any:
+            found.append((statement.make(kind_of(engine)), values))
+            return execute(cursor, statement, values)
 
-    def before_driver(
-        connection: Connection, cursor: Any, statement: str, values: Any, context: ExecutionContext, many: bool
-    ) -> None:
-        if context.invoked_statement is None and statement not in OF_THE_ENGINE:
-            found.append((text(statement), []))
+        return executing
 
-    event.listen(engine, "before_execute", before)
-    event.listen(engine, "before_cursor_execute", before_driver)
-    yield found
-    event.remove(engine, "before_execute", before)
-    event.remove(engine, "before_cursor_execute", before_driver)
+    def before(connection: object, cursor: object, statement: str, *others: object) -> None:
+        found.append((text(statement), {}))
+
+    event.listen(engine, "before_cursor_execute", before)
+    with pytest.MonkeyPatch.context() as patch:
+        for method in (DriverCursor.run, DriverCursor.rows):
+            patch.setattr(DriverCursor, method.__name__, hears(method))
+        yield found
+    event.remove(engine, "before_cursor_execute", before)
 
 
-def strays(statement: Any, rows: list[dict[str, Any]]) -> list[str]:
-    """What in a statement may read or write a row that is not of the order MINE."""
-    if statement is postgres._SET_UP:
-        return []
-    tables = {table for table in iterate(statement) if isinstance(table, Table)}
+def strays(statement: Any, values: dict[str, Any]) -> list[str]:
+    """What in a statement, or in one that is a part of it, may read or write a row that is not of the order MINE."""
+    parts = [statement, *(element.element for element in iterate(statement) if isinstance(element, CTE))]
+    return [stray for part in parts for stray in strays_of_part(part, values)]
+
+
+def strays_of_part(statement: Any, values: dict[str, Any]) -> list[str]:
+    if isinstance(statement, Insert):
+        return [] if values["order_number"] == MINE else [f"{statement.table.name}: a row of {values}"]
+    if isinstance(statement, (Update, Delete)):
+        tables, bound = {statement.table}, dict(equalities(statement.whereclause))
+    elif isinstance(statement, Select):
+        tables = {element for element in iterate(statement) if isinstance(element, Table)}
+        bound = dict(demands(statement))
+    else:
+        tables, bound = set(), {}
     if not tables:
         return [f"not understood: {statement}"]
-    if isinstance(statement, Insert):
-        return [f"{table.name}: a row of {row}" for table in tables for row in rows if row["order_number"] != MINE]
-    if not isinstance(statement, (Select, Update, Delete)):
-        return [f"not understood: {statement}"]
     keys = {request_nonce.c.nonce} if tables == {request_nonce} else {table.c.order_number for table in tables}
-    bound = dict(equalities(statement.whereclause))
     found = [f"{column} is not bound: {statement}" for column in keys - bound.keys()]
     for column in keys & bound.keys() - {request_nonce.c.nonce}:
-        values = [row.get(bound[column].key, bound[column].value) for row in rows]
-        found += [f"{column} is {value}" for value in values if value != MINE]
+        value = values.get(bound[column].key, bound[column].value)
+        found += [f"{column} is {value}"] if value != MINE else []
     return found
+
+
+def demands(statement: Select[Any]) -> Iterator[tuple[Any, BindParameter[Any]]]:
+    """The equalities of a SELECT and those in it, and what a join demands of the table that it adds."""
+    for element in iterate(statement):
+        if isinstance(element, Select):
+            yield from equalities(element.whereclause)
+            for joined in (part for source in element.get_final_froms() for part in iterate(source)):
+                if isinstance(joined, Join):
+                    pairs = list(equalities(joined.onclause))
+                    yield from (pair for pair in pairs if joined.right.is_derived_from(pair[0].table))
 
 
 def equalities(clause: ColumnElement[bool] | None) -> Iterator[tuple[Any, BindParameter[Any]]]:
@@ -130,11 +150,12 @@ def cancel_in_every_way(served: Service) -> None:
 def test_no_statement_of_a_cancel_reaches_beyond_its_order(served: Service) -> None:
     with recorded(served.engine) as statements:
         cancel_in_every_way(served)
+    elements = [element for statement, _ in statements for element in iterate(statement)]
     for kind in (Insert, Select, Update):
-        assert any(isinstance(statement, kind) for statement, _ in statements)
-    touched = {table.name for statement, _ in statements for table in iterate(statement) if isinstance(table, Table)}
+        assert any(isinstance(element, kind) for element in elements)
+    touched = {element.name for element in elements if isinstance(element, Table)}
     assert touched == metadata.tables.keys() - {feed.name}
-    assert [stray for statement, rows in statements for stray in strays(statement, rows)] == []
+    assert [stray for statement, values in statements for stray in strays(statement, values)] == []
 
 
 def test_the_rows_of_another_order_stay_as_they_are(served: Service) -> None:
@@ -162,12 +183,13 @@ def test_a_statement_that_is_given_as_a_string_is_recorded(engine: Engine) -> No
     with recorded(engine) as statements, engine.connect() as connection:
         connection.exec_driver_sql("SELECT 1")
         connection.execute(select(orders))
-    assert [str(statement) for statement, _ in statements] == ["SELECT 1", str(select(orders))]
+    assert [str(statement) for statement, _ in statements][:1] == ["SELECT 1"]
+    assert len(statements) == 2
 
 
 def test_what_a_transaction_sets_up_locks_nothing() -> None:
-    called = set(re.findall(r"([a-z_]+)\(", str(postgres._SET_UP)))
-    assert called == {"set_config", "current_setting"}
+    statements = postgres._SETTINGS.split(";")
+    assert all(re.fullmatch(r"\s*SET LOCAL [a-z_]+ = [{}A-Za-z_]+", statement) for statement in statements)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +200,12 @@ def test_what_a_transaction_sets_up_locks_nothing() -> None:
         select(orders).where((orders.c.order_number == MINE) | (orders.c.state == "booked")),
         select(passenger.c.paid_minor).where(passenger.c.passenger_id == ALICE),
         select(orders).join(passenger).where(orders.c.order_number == MINE),
+        select(orders).outerjoin(passenger, orders.c.order_number == MINE).where(passenger.c.order_number == MINE),
+        select(orders.c.state, select(passenger.c.paid_minor).scalar_subquery()).where(orders.c.order_number == MINE),
+        update(orders)
+        .where(orders.c.order_number == MINE)
+        .values(state="booked")
+        .add_cte(update(passenger).values(paid_minor=0).cte()),
         update(orders).values(state="booked"),
         update(orders).where(orders.c.order_number == OTHER).values(state="booked"),
         text("SELECT * FROM orders"),
@@ -186,4 +214,4 @@ def test_what_a_transaction_sets_up_locks_nothing() -> None:
     ids=str,
 )
 def test_a_statement_that_strays_is_found(statement: Any) -> None:
-    assert strays(statement, [{}]) != []
+    assert strays(statement, {}) != []

@@ -276,13 +276,13 @@ def test_a_commit_waits_for_what_is_left_of_the_budget_only(sqlite_engine: Engin
     book(sqlite_engine)
     waits = []
 
-    def remember(connection: Connection, cursor: object, statement: str, *others: object) -> None:
+    def remember(connection: Connection) -> None:
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         waits.append(driver.execute("PRAGMA busy_timeout").fetchone()[0])
 
-    event.listen(sqlite_engine, "before_cursor_execute", remember)
-    event.listen(sqlite_engine, "commit", lambda connection: remember(connection, None, "COMMIT"))
+    event.listen(sqlite_engine, "begin", remember)
+    event.listen(sqlite_engine, "commit", remember)
     budget = Budget(lock=3, statement=3, whole=3)
 
     def take_a_while(ledger: Ledger) -> None:
