@@ -42,7 +42,7 @@ REQUESTS ?= 200000
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test settings-pages screenshots test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage soak bench bench-codec bench-http bench-cancels bench-growth bench-commands bench-sinks bench-writers bench-audit bench-capacity bench-feed check lint types imports coverage lock clean
+.PHONY: help run test settings-pages screenshots test-dotnet test-nginx test-browser test-openapi check-deploy mono-packages attack fuzz nightly chaos chaos-failpoints chaos-controls test-ha test-patroni outage soak bench bench-codec bench-http bench-cancels bench-ledger bench-growth bench-commands bench-sinks bench-writers bench-audit bench-capacity bench-feed check lint types imports coverage lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -134,6 +134,9 @@ bench-http: .venv/bench.stamp bench-commands ## requests without a database over
 
 bench-cancels: .venv/bench.stamp bench-commands ## cancels over HTTP on both engines, beside the same statements by hand
 	$(BIN)/python -m benchmarks cancels
+
+bench-ledger: .venv/dev.stamp ## the ledger alone, beside the same statements by hand
+	$(BIN)/python -m benchmarks.ledger
 
 bench-growth: .venv/bench.stamp bench-commands ## how cost grows with orders, passengers, bytes and workers (OLD=DIR: a checkout of earlier code)
 	$(BIN)/python -m benchmarks growth $(if $(OLD),--old $(OLD))

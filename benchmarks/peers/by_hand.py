@@ -1,11 +1,11 @@
-"""A cancellation by hand: the statements of the service, one after the other, through the driver of the database alone.
+"""A cancellation by hand: the statements of the service (benchmarks/by_hand.py) through the driver alone.
 
 It has the same transaction, locks and durability. It judges the same rules in a few lines, and has none of what makes
 the service survive: no second attempt, no end of a wait beyond what the database itself knows, no gate, no audit trail
 beyond the rows. A worker has as many connections as one of the service; on SQLite one, since only one can write.
 
 Pipelined (psycopg alone can do that), what does not need an answer is sent together: all up to the last SELECT, then
-the writes with the COMMIT. So it has two round trips, the least there can be.
+the write with the COMMIT. So it has two round trips, the least there can be.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import hashlib
 import queue
 import sqlite3
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,36 +22,18 @@ from typing import Any, Final
 
 import psycopg
 
+from benchmarks import by_hand
 from refund_api.domain import NOTICE_DAYS
 from refund_api.settings import Settings
 from refund_api.storage.engines.sqlite import journal
 
 CONNECTIONS: Final = Settings().threads
 
-_SETTINGS: Final = (
-    "SELECT set_config('lock_timeout', '3000', true), set_config('statement_timeout', '5000', true), "
-    "set_config('idle_in_transaction_session_timeout', '8000', true), set_config('synchronous_commit', 'on', true), "
-    "set_config('client_min_messages', 'warning', true), set_config('datestyle', 'ISO', true)"
-)
-_NONCE: Final = (
-    "INSERT INTO request_nonce (nonce, fingerprint, order_number, expires_at) VALUES (?, ?, ?, ?) "
-    "ON CONFLICT (nonce) DO NOTHING"
-)
-_ORDER: Final = "SELECT train_date, state, currency FROM orders WHERE order_number = ?"
-_EARLIER: Final = "SELECT refund_id FROM refund WHERE order_number = ? AND set_hash = ?"
-_PASSENGERS: Final = (
-    "SELECT passenger_id, paid_minor, cancelled_elsewhere_at IS NOT NULL FROM passenger WHERE order_number = ?"
-)
-_REFUNDED: Final = "SELECT passenger_id FROM refund_item WHERE order_number = ?"
-_REFUND: Final = (
-    "INSERT INTO refund (order_number, refund_id, set_hash, amount_minor, currency, reason, recorded_at, decided_at, "
-    "source, kid, request_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '127.0.0.1', 'bench', ?)"
-)
-_ITEM: Final = "INSERT INTO refund_item (order_number, passenger_id, refund_id, amount_minor) VALUES "
-_OUTBOX: Final = (
-    "INSERT INTO refund_outbox (order_number, refund_id, state, attempts, next_try_at) VALUES (?, ?, 'new', 0, ?)"
-)
-_CLOSE: Final = "UPDATE orders SET state = 'cancelled', updated_at = ? WHERE order_number = ?"
+# A pipeline sends no two statements as one text.
+_PIPELINED_BEGIN: Final = tuple(part.strip() for part in by_hand.BEGIN.split(";"))
+
+Items = Mapping[str, int]
+"""Passenger id -> minor units."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +67,6 @@ class Sqlite:
     """sqlite3, with the journal that the service would choose."""
 
     connections = 1
-    begin = "BEGIN IMMEDIATE"
-    lock = ""
 
     def __init__(self, url: str) -> None:
         self._path = url.removeprefix("sqlite:///")
@@ -98,31 +78,45 @@ class Sqlite:
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
-    def sql(self, text: str) -> str:
-        return text
+    def begin(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
 
-    def time(self, value: datetime) -> object:
-        return value.strftime("%Y-%m-%d %H:%M:%S.%f")
+    def run(self, connection: sqlite3.Connection, statement: str, values: Sequence[Any]) -> Any:
+        return connection.execute(by_hand.qmark(statement), [by_hand.stored(value) for value in values])
+
+    def record(self, connection: sqlite3.Connection, refund: Sequence[Any], items: Items, now: datetime) -> None:
+        order, refund_id = refund[:2]
+        self.run(connection, by_hand.REFUND, refund)
+        rows = [(order, refund_id, *item) for item in items.items()]
+        connection.executemany(f"{by_hand.ITEM} VALUES (?, ?, ?, ?)", rows)
+        self.run(connection, by_hand.OUTBOX, (order, refund_id, now))
+        self.run(connection, by_hand.CLOSE, (now, order))
 
 
 class Postgres:
     """psycopg; it prepares a statement that comes for the sixth time."""
 
     connections = CONNECTIONS
-    begin = "BEGIN"
-    lock = " FOR UPDATE"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, pipelined: bool) -> None:
         self._url = url
+        self._begin = _PIPELINED_BEGIN if pipelined else (by_hand.BEGIN,)
 
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self._url, autocommit=True)
 
-    def sql(self, text: str) -> str:
-        return text.replace("?", "%s")
+    def begin(self, connection: psycopg.Connection[Any]) -> None:
+        for statement in self._begin:
+            connection.execute(statement.encode(), prepare=False)
 
-    def time(self, value: datetime) -> object:
-        return value
+    def run(self, connection: psycopg.Connection[Any], statement: str, values: Sequence[Any]) -> Any:
+        locks = " FOR UPDATE" if statement is by_hand.LOCK else ""
+        return connection.execute((statement + locks).encode(), values)
+
+    def record(self, connection: psycopg.Connection[Any], refund: Sequence[Any], items: Items, now: datetime) -> None:
+        order, refund_id = refund[:2]
+        rows = (order, refund_id, list(items), list(items.values()))
+        self.run(connection, by_hand.RECORD, (*refund, *rows, order, refund_id, now, now, order))
 
 
 class Ledger:
@@ -130,7 +124,7 @@ class Ledger:
 
     def __init__(self, url: str, *, pipelined: bool = False) -> None:
         self._pipelined = pipelined
-        self._engine = Sqlite(url) if url.startswith("sqlite:") else Postgres(url)
+        self._engine: Any = Sqlite(url) if url.startswith("sqlite:") else Postgres(url, pipelined=pipelined)
         self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(self._engine.connections):
             self._free.put(self._engine.connect())
@@ -150,7 +144,7 @@ class Ledger:
             self._free.put(connection)
 
     def _in_transaction(self, connection: Any, asked: Asked, now: datetime) -> str:
-        connection.execute(self._engine.begin)
+        self._engine.begin(connection)
         try:
             refund_id = self._cancel(connection, asked, now)
         except BaseException:
@@ -160,39 +154,21 @@ class Ledger:
         return refund_id
 
     def _cancel(self, connection: Any, asked: Asked, now: datetime) -> str:
-        engine = self._engine
-
-        def run(text: str, *values: object) -> Any:
-            return connection.execute(engine.sql(text), values)
-
-        if engine.lock:
-            run(_SETTINGS)
-        expires_at = engine.time(now + timedelta(seconds=360))
+        """Every order is cancelled whole, so that it is closed."""
+        run, number, set_hash = self._engine.run, asked.order_number, asked.set_hash
         # Pipelined, all of these are sent before the first answer is read.
-        nonce = run(_NONCE, asked.nonce, asked.fingerprint, asked.order_number, expires_at)
-        order = run(_ORDER + engine.lock, asked.order_number)
-        earlier = run(_EARLIER, asked.order_number, asked.set_hash)
-        known = run(_PASSENGERS, asked.order_number)
-        items = run(_REFUNDED, asked.order_number)
+        expires_at = now + timedelta(seconds=360)
+        nonce = run(connection, by_hand.NONCE, (asked.nonce, asked.fingerprint, number, expires_at))
+        order = run(connection, by_hand.LOCK, (number,))
+        history = run(connection, by_hand.HISTORY, (number, set_hash, number, number))
         train_date, state, currency = order.fetchone()
-        passengers = {name: (paid, away) for name, paid, away in known.fetchall()}
-        refunded = {name for (name,) in items.fetchall()}
+        rows = history.fetchall()
         days = (datetime.fromisoformat(str(train_date)).date() - (now + timedelta(hours=8)).date()).days
-        assert nonce.rowcount == 1 and earlier.fetchone() is None and state == "booked" and days > NOTICE_DAYS
-        assert all(name in passengers and not passengers[name][1] for name in asked.passenger_ids)
-        assert not refunded.intersection(asked.passenger_ids)
-        refund_id = self._record(run, asked, {name: passengers[name][0] for name in asked.passenger_ids}, currency, now)
-        if passengers.keys() == refunded.union(asked.passenger_ids):
-            run(_CLOSE, engine.time(now), asked.order_number)
-        return refund_id
-
-    def _record(
-        self, run: Callable[..., Any], asked: Asked, paid: Mapping[str, int], currency: str, now: datetime
-    ) -> str:
-        number, refund_id, time = asked.order_number, str(uuid.uuid4()), self._engine.time(now)
-        amount, request_id = sum(paid.values()), uuid.uuid4().hex
-        run(_REFUND, number, refund_id, asked.set_hash, amount, currency, asked.reason, time, time, request_id)
-        items = [value for name in paid for value in (number, name, refund_id, paid[name])]
-        run(_ITEM + ", ".join(["(?, ?, ?, ?)"] * len(paid)), *items)
-        run(_OUTBOX, number, refund_id, time)
+        assert nonce.rowcount == 1 and state == "booked" and days > NOTICE_DAYS
+        assert not any(is_away or is_refunded or earlier for _, _, is_away, is_refunded, earlier in rows)
+        items = {name: paid for name, paid, *_ in rows}
+        assert items.keys() == set(asked.passenger_ids)
+        refund_id, amount = str(uuid.uuid4()), sum(items.values())
+        facts = (number, refund_id, set_hash, amount, currency, asked.reason, now, now)
+        self._engine.record(connection, (*facts, "127.0.0.1", "bench", uuid.uuid4().hex), items, now)
         return refund_id

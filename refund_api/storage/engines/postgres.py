@@ -79,11 +79,15 @@ _OLDEST_LIBPQ = 170000  # an older one cancels with PQcancel, which blocks the w
 
 # By SQLSTATE, or the class it begins with. 40: rolled back, as in a deadlock. 08 and 57P: the connection is lost.
 # 25P03 and 25P04: the transaction took too long. 23505: another transaction inserted the same key first. 0A000: a
-# migration changed the type of a column while a prepared statement returns the old one.
-_AGAIN = ("40", "08", "57P", "25P03", "25P04", "23505", "0A000")
+# migration changed the type of a column while a prepared statement returns the old one. 26000 and 42P05: a pgbouncer
+# that does not know of prepared statements gave this transaction another connection to the server.
+_AGAIN = ("40", "08", "57P", "25P03", "25P04", "23505", "0A000", "26000", "42P05")
 # 25006: read only. 42P01 and 42703: a table or column is missing, so the schema is not migrated. 42501: the user
 # lacks a privilege. XX: the server has a bug or a broken page.
 _UNAVAILABLE = ("25006", "42P01", "42703", "42501", "XX")
+# What is tried again must not be tried on the same connection: a standby stays one, and a new connection looks for the
+# new primary; psycopg remembers which statements it has prepared.
+_ON_A_NEW_CONNECTION = ("25006", "26000", "42P05")
 # libpq gives no SQLSTATE when connecting fails, so its English text is looked for. The refusals of a server with other
 # lc_messages are not recognised: they are retried as if the connection were lost.
 _REFUSED = ("too many clients", "too many connections", "connection slots", "authentication failed", "does not exist")
@@ -160,8 +164,7 @@ def _transaction(engine: Engine, budget: Budget, end: float, *, read_only: bool)
             driver.spent = True  # an answer may be half read
             raise
         except DBAPIError as error:
-            # This server became a standby. This connection is not used again: a new one looks for the new primary.
-            driver.spent |= getattr(error.orig, "sqlstate", None) == "25006"
+            driver.spent |= getattr(error.orig, "sqlstate", None) in _ON_A_NEW_CONNECTION
             raise
         finally:
             driver.end_by(math.inf)

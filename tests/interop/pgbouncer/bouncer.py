@@ -17,6 +17,8 @@ from tests.postgres import as_another_user
 from tests.servers import START_TIMEOUT, free_port, wait_for_port
 
 _KNOWS_STATEMENTS = (1, 21)
+FORGETFUL = "pool_mode = transaction\ndefault_pool_size = 4"
+"""What nobody should set, on a version that knows no prepared statements or with max_prepared_statements at 0."""
 CONFIGURATION = """\
 [databases]
 * = host={host}
@@ -53,8 +55,8 @@ class Bouncer:
 
 
 @contextmanager
-def running_bouncer(url: str, log: Path) -> Iterator[Bouncer]:
-    """Before the database at `url`, which is a Unix socket; killed at the end."""
+def running_bouncer(url: str, log: Path, mode: str | None = None) -> Iterator[Bouncer]:
+    """Before the database at `url`, which is a Unix socket; killed at the end. Settings `mode`: as the docs say."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         raise FileNotFoundError("There is no pgbouncer; on Debian: apt install pgbouncer")
@@ -62,7 +64,7 @@ def running_bouncer(url: str, log: Path) -> Iterator[Bouncer]:
     with tempfile.TemporaryDirectory(prefix="pgbouncer") as name:
         folder = Path(name)
         (folder / "users").write_text(f'"{database.username}" ""\n')
-        settings = CONFIGURATION.format(host=database.query["host"], port=port, folder=folder, mode=mode_of(program))
+        settings = CONFIGURATION.format(host=database.query["host"], port=port, folder=folder, mode=mode or mode_of(program))
         (folder / "pgbouncer.ini").write_text(settings)
         command: list[str | Path] = [*as_another_user(name), program, folder / "pgbouncer.ini"]
         bouncer = Bouncer(f"postgresql://{database.username}@127.0.0.1:{port}/{database.database}", port, command, log)

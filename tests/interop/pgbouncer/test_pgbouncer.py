@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.chaos.stage import Stage, environment, stage_on
 from tests.postgres import execute, fresh_database, own_server
 from tests.servers import Gunicorn, gunicorn
 
-from .bouncer import Bouncer, running_bouncer
+from .bouncer import FORGETFUL, Bouncer, running_bouncer
 
 WORKERS = 2
 
@@ -35,12 +36,18 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
+    with scene_in(tmp_path) as scene:
+        yield scene
+
+
+@contextmanager
+def scene_in(tmp_path: Path, mode: str | None = None) -> Iterator[Scene]:
     records = tmp_path / "records"
     records.mkdir()
     with (
         own_server() as server,
         fresh_database(server) as url,
-        running_bouncer(url, tmp_path / "pgbouncer.log") as bouncer,
+        running_bouncer(url, tmp_path / "pgbouncer.log", mode) as bouncer,
         stage_on(bouncer.url, records) as stage,
         gunicorn("wsgi:app", tmp_path / "gunicorn.log", environment(bouncer.url), WORKERS) as running,
     ):
@@ -74,6 +81,20 @@ def test_a_commit_that_no_standby_confirms_is_cancelled_through_pgbouncer_and_to
     assert refused is not None and (refused.status, refused.code) == (503, TRY_AGAIN)
     assert told is not None and told.code == OK
     assert scene.stage.audit() == []
+
+
+def test_a_pgbouncer_that_forgets_prepared_statements_costs_connections_and_no_answer(tmp_path: Path) -> None:
+    with scene_in(tmp_path, FORGETFUL) as scene:
+        with Load(scene.gunicorn, Orders(scene.stage), scene.stage.records) as load:
+            time.sleep(3)
+            load.stop()
+            load.drain()
+        record = read_record(scene.stage.records)
+        scene.stage.engine.dispose()
+        figures, found = judge(scene.stage, record)
+    assert {kind: sentences for kind, sentences in found.items() if sentences} == {}
+    assert figures["refunds"] > 20
+    assert figures["unexpected answers"] == figures["of them try again"] == 0
 
 
 def _wait_for_standbys(server: str, names: str) -> None:
