@@ -13,7 +13,7 @@ an order in common are written one after the other.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,7 +33,7 @@ from ..transaction import run_reading, run_writing
 from .feed_file import BadLines, ImportedOrders, read_import
 from .feed_order import BadLine, ImportedOrder
 from .freshness import note_feed
-from .merging import KnownOrder, merge, passengers_of, says_nothing_new, state_of
+from .merging import KnownOrder, merge, says_nothing_new, state_of
 from .report import ImportResult, Listed
 
 __all__ = [
@@ -200,7 +200,7 @@ class _Batch:
         order, as_of = line.order, line.as_of or self.began
         state = state_of(order.state, line.paid.keys(), set(line.cancelled_elsewhere))
         self.new_orders.append((order.order_number, order.train_date, state, self.now, as_of, order.currency))
-        self._add_passengers(order.order_number, passengers_of(line, line.paid.keys()), as_of)
+        self._add_passengers(order.order_number, line.paid, line.cancelled_elsewhere, as_of)
         self.result.created += 1
         self.result.marked += len(line.cancelled_elsewhere)
 
@@ -219,7 +219,8 @@ class _Batch:
             self.changed_orders.append(row)
         else:
             self._repeat(number, known, merged.as_of)
-        self._add_passengers(number, merged.added, as_of)
+        added = {passenger_id: new.paid_minor for passenger_id, new in merged.added.items()}
+        self._add_passengers(number, added, line.cancelled_elsewhere, as_of)
         self.marks += [(number, passenger_id, as_of) for passenger_id in merged.marked]
         self.result.count(line, merged, is_changed=is_changed)
 
@@ -227,10 +228,12 @@ class _Batch:
         if as_of != known.as_of:
             self.repeated_orders.append((number, as_of))
 
-    def _add_passengers(self, number: str, passengers: Mapping[str, Passenger], as_of: datetime) -> None:
+    def _add_passengers(
+        self, number: str, paid: Mapping[str, int], elsewhere: Collection[str], as_of: datetime
+    ) -> None:
         self.new_passengers += [
-            (number, passenger_id, as_of if new.cancelled_elsewhere else None, new.paid_minor)
-            for passenger_id, new in passengers.items()
+            (number, passenger_id, as_of if passenger_id in elsewhere else None, amount)
+            for passenger_id, amount in paid.items()
         ]
 
     def write(self, connection: Connection) -> None:

@@ -64,7 +64,9 @@ def running_bouncer(url: str, log: Path, mode: str | None = None) -> Iterator[Bo
     with tempfile.TemporaryDirectory(prefix="pgbouncer") as name:
         folder = Path(name)
         (folder / "users").write_text(f'"{database.username}" ""\n')
-        settings = CONFIGURATION.format(host=database.query["host"], port=port, folder=folder, mode=mode or mode_of(program))
+        settings = CONFIGURATION.format(
+            host=database.query["host"], port=port, folder=folder, mode=mode or mode_of(program)
+        )
         (folder / "pgbouncer.ini").write_text(settings)
         command: list[str | Path] = [*as_another_user(name), program, folder / "pgbouncer.ini"]
         bouncer = Bouncer(f"postgresql://{database.username}@127.0.0.1:{port}/{database.database}", port, command, log)
