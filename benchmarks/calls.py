@@ -20,7 +20,6 @@ from benchmarks.measure import Goal, medians
 from benchmarks.samples import NOW, PASSENGER, REQUEST_FORM, REQUEST_JSON, REQUEST_XML, SECRET, TRAIN_DATE
 from refund_api.cancel.handler import CancelOrder
 from refund_api.domain import BOOKED, History, Nonce, Order, Passenger, Refund
-from refund_api.ops import event_queue
 from refund_api.ports import Ledger
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.verifier import Verifier
@@ -111,16 +110,9 @@ def make_reading_view(content: bytes, headers: Headers) -> flask.Flask:
     return bare
 
 
-def make_worker() -> flask.Flask:
-    """The service as in a worker of gunicorn, where a thread counts the answers; bench-sinks tells what that costs."""
-    service = make_service()
-    event_queue.start_threads()
-    return service
-
-
 def bench_wsgi(rounds: int) -> tuple[dict[str, float], list[Goal]]:
     """Microseconds by contender, and the goals of each format."""
-    service = make_worker()
+    service = make_service()
     calls: dict[str, Callable[[], object]] = {}
     views: dict[str, tuple[str, str, str]] = {}
     for sample in SAMPLES:
