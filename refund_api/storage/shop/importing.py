@@ -47,9 +47,9 @@ __all__ = [
     "read_import",
 ]
 
-MOST_ORDERS = 500
+MOST_ORDERS = 1000
 """Of a batch."""
-MOST_PASSENGERS = 1000
+MOST_PASSENGERS = 2000
 """Of a batch that has more than one order."""
 Batch = Sequence[ImportedOrder]
 _BUDGET = Budget(lock=10, statement=20, whole=30)

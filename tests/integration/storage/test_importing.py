@@ -467,16 +467,16 @@ def test_an_import_that_broke_off_does_not_make_the_feed_fresh(engine: Engine) -
 
 
 def test_a_large_file_is_committed_in_batches_and_progress_told_after_each(engine: Engine) -> None:
-    found, _ = read([line(order_number=str(number)) for number in range(1250)])
+    found, _ = read([line(order_number=str(number)) for number in range(2500)])
     told: list[tuple[int, int]] = []
     result = import_orders(engine, found, lambda done: told.append((done, count(engine, orders))))
-    assert result == ImportResult(created=1250)
-    assert told == [(500, 500), (1000, 1000), (1250, 1250)]
-    assert count(engine, passenger) == 2500
+    assert result == ImportResult(created=2500)
+    assert told == [(1000, 1000), (2000, 2000), (2500, 2500)]
+    assert count(engine, passenger) == 5000
 
 
 def test_a_batch_is_bounded_by_its_passengers_so_that_no_lock_is_held_for_long(engine: Engine) -> None:
-    sizes = [450, 450, 450, 500, 500, 500, 1, 1]
+    sizes = [900, 900, 900, 1000, 1000, 1000, 1, 1]
     lines = [line(order_number=str(number), passengers=passengers(size)) for number, size in enumerate(sizes)]
     found, _ = read(lines)
     told: list[int] = []
@@ -488,13 +488,13 @@ def test_the_file_is_read_no_further_than_to_the_line_behind_the_batch(engine: E
     read = []
 
     def lines() -> Iterator[ImportedOrder]:
-        for number in range(1250):
+        for number in range(2500):
             read.append(number)
             yield ImportedOrder(number, Order(str(number), date(2027, 6, 1), "booked", "CNY"), {})
 
     seen: list[int] = []
     import_orders(engine, lines(), lambda done: seen.append(len(read)))
-    assert seen == [501, 1001, 1250]
+    assert seen == [1001, 2001, 2500]
 
 
 @pytest.fixture
