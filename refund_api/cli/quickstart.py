@@ -98,7 +98,8 @@ def refuse_taken_port(port: int) -> None:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
         return
-    raise click.ClickException(f"Port {port} is taken; for another one: make run PORT=8001, or --port 8001")
+    other = port + 1 if port < 65535 else 8000
+    raise click.ClickException(f"Port {port} is taken; for another one: make run PORT={other}, or --port {other}")
 
 
 def demo_keys(path: Path) -> str:
@@ -114,9 +115,12 @@ def demo_keys(path: Path) -> str:
     except OSError as error:
         raise click.ClickException(f"The key ring {path} cannot be made: {error.strerror}") from None
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"The key ring {path} cannot be read: {error}") from None
+    if not text:  # its disk was full, or the start was broken off, while it was made
+        raise click.ClickException(f"The key ring {path} is empty; remove it, and a new one is made")
+    return text
 
 
 def _cancellable(engine: Engine, demo_orders: list[ImportedOrder]) -> Iterator[tuple[str, list[str]]]:

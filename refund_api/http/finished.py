@@ -2,6 +2,9 @@
 
 Flask wants an instance of its Response. Werkzeug's makes a mapping of the headers, and goes through it again for what
 may be missing: a tenth of the time of a request, for headers that are all known here.
+
+So this one has none of the attributes of a Response. A function of Flask's `after_request` that reads one would fail at
+every answer; a header that all answers shall have is added in edge.py.
 """
 
 from __future__ import annotations
@@ -15,7 +18,11 @@ Headers = list[tuple[str, str]]
 
 
 class FinishedResponse(Response):
-    """Status line, headers with the length of the content, and the content; None where the answer has none (204)."""
+    """An answer with this status line, these headers and this content, which is None for an answer without one (204).
+
+    The headers go out as they are, so they must have the length of the content, and no text of a client that could be
+    no header.
+    """
 
     def __init__(self, status: str, headers: Headers, content: bytes | None) -> None:
         # Not Response.__init__: whatever it would prepare is not used.

@@ -1,18 +1,18 @@
 """Tells other sinks what happened, and lets no answer wait for them.
 
-To count an answer right behind it takes four times as long as in a row with others, because what counting needs is no
-longer in the caches of the processor (docs/performance.md, 4). So in a worker whoever answers only puts the event into
-a queue. A thread lets events gather, and then gives them to the sinks.
+To count one answer right after it was made takes four times as long as to count many in a row: by then the caches of
+the processor have lost what counting needs (docs/performance.md, 4). So in a worker whoever answers only puts the event
+into a queue. A thread lets events gather, and then gives them to the sinks.
 
 - The thread must never wait for a reader: else figures would stop with the log. So lines are written by another thread
   (stderr_handler.py).
 - No event is lost while the process lives. Whoever finds the queue full gives its events to the sinks before going on.
-- Whoever shows figures calls `catch_up` before, so that they have every answer that this process gave until then.
+- Whoever shows figures calls `catch_up` first, so that they have every answer that this process has given.
 
 States of a process:
 - no thread (the master, a command, a test, a worker that is being made): each event is given to the sinks at once;
 - a thread;
-- closed, at the end of the process, behind the last answer: the queue is empty, and there is no thread again.
+- closed, at the end of the process, after the last answer: the queue is empty, and again there is no thread.
 A child that is forked starts in the first state, with an empty queue; its parent has the events.
 """
 
@@ -38,7 +38,7 @@ GATHER: Final = 0.1
 
 
 class EventQueue:
-    """A Sink that gives each event to all of `sinks`. An exception of one of them is logged and changes nothing."""
+    """A Sink that gives each event to all of `sinks`. An exception of one of them is logged, and the others go on."""
 
     def __init__(self, *sinks: Sink) -> None:
         self._sinks = sinks
@@ -46,7 +46,7 @@ class EventQueue:
         queues.add(self)
 
     def __call__(self, event: Event) -> None:
-        """Take an event. A `Broken` goes on at once: it refers to all that its request had, which must not wait."""
+        """Take an event. A `Broken` goes to the sinks at once: its exception keeps all of its request in memory."""
         if not self._has_thread or isinstance(event.happening, Broken):
             self._give(event)
             return
@@ -57,7 +57,7 @@ class EventQueue:
             self._awake.set()
 
     def catch_up(self) -> None:
-        """Return when the sinks have every event that came before this call."""
+        """Give the sinks what waits, in the order in which it came; return when they have it."""
         with self._giving:  # also waits for the event that another thread has in hand
             for _ in range(len(self._waiting)):
                 self._give(self._waiting.popleft())
@@ -97,7 +97,8 @@ class EventQueue:
 
 
 queues: WeakSet[EventQueue] = WeakSet()
-"""Those of the applications of this process: a worker has one."""
+"""Those of the applications of this process. A worker serves one. The command that started it may have made another
+one, whose queue stays empty."""
 
 
 def start_threads() -> None:

@@ -9,7 +9,7 @@ States of a process:
 - no thread (the master, a worker that is being made): whoever logs writes, and a full pipe drops the line;
 - a thread, which waits for a line, or for the end of the second of a line that is held back (outage_lines.py);
 - closed, at the end of the process: the thread has a second to write what waits, then there is none.
-A child that is forked has no thread: it starts in the first state.
+A child that is forked starts in the first state, with an empty queue; its parent has the lines.
 """
 
 from __future__ import annotations
@@ -51,15 +51,7 @@ class StderrHandler(logging.Handler):
         self.on_drop: Callable[[int], None] = _nothing
         self._stderr = stderr
         self._render = render
-        self._waiting: deque[Line] = deque()
-        self._outage = OutageLines()
-        self._dropped = 0
-        self._count = threading.Lock()
-        self._direct = threading.Lock()
-        self._awake = threading.Event()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="log lines", daemon=True)
-        self._has_thread = False
+        self._start_again()
         os.register_at_fork(after_in_child=self._start_again)
 
     def start_thread(self) -> None:
@@ -98,9 +90,16 @@ class StderrHandler(logging.Handler):
         super().close()
 
     def _start_again(self) -> None:
-        """In a child that was forked."""
+        """At first, and in a child that was forked, where a thread of the parent may have held a lock."""
         self._has_thread = False
+        self._waiting: deque[Line] = deque()
+        self._outage = OutageLines()
         self._dropped = 0
+        self._count = threading.Lock()
+        self._direct = threading.Lock()
+        self._awake = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread = threading.Thread(target=self._run, name="log lines", daemon=True)
 
     def _run(self) -> None:
         while not self._closing.is_set():

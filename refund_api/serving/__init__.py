@@ -21,7 +21,7 @@ from ..storage.engines.urls import make_engine
 from ..storage.gate import threads_for
 from .connections import tell_connections
 from .orphans import end_with_master
-from .workers import child_exit, make_metrics_directory, on_exit, remember
+from .workers import child_exit, end_in_order, make_metrics_directory, on_exit, remember
 
 _NOT_OURS: Final = (
     "gunicorn has not read the configuration of this service, and would serve it wrongly: one slow client would block "
@@ -115,6 +115,7 @@ def post_worker_init(worker: Any) -> None:
     remember(worker)
     logging_setup.start_thread()
     event_queue.start_threads()
+    end_in_order(worker)
     end_with_master(worker.ppid)
     if worker.age == 1:
         worker.log.info("ready: %s", ", ".join(str(socket) for socket in worker.sockets))

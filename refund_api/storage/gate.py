@@ -89,18 +89,6 @@ class Gate:
         self._waiting: deque[_Waiting] = deque()
         self._asking: set[Question] = set()
 
-    @property
-    def state(self) -> State:
-        """What is known of the ledger now; without requests, of the last time that there were some."""
-        with self._lock:
-            return self._liveness.state
-
-    @property
-    def waiting(self) -> int:
-        """How many requests wait now."""
-        with self._lock:
-            return len(self._waiting)
-
     @contextmanager
     def passed(self) -> Iterator[float]:
         """Inside the block the ledger may be used; gives the seconds waited. LedgerUnavailable: refused."""

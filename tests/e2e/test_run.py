@@ -129,7 +129,7 @@ def test_the_pages_sign_with_the_keys_of_the_demo(demo: Demo) -> None:
 
 
 def test_a_second_start_beside_it_is_refused_and_one_after_it_works(demo: Demo, tmp_path: Path) -> None:
-    port = str(demo.server.port)
+    port, other = str(demo.server.port), demo.server.port + 1
     beside = subprocess.run(
         [*QUICKSTART, "--port", port],
         cwd=tmp_path,
@@ -139,7 +139,7 @@ def test_a_second_start_beside_it_is_refused_and_one_after_it_works(demo: Demo, 
         check=False,
         timeout=START_TIMEOUT,
     )
-    words = f"Error: Port {port} is taken; for another one: make run PORT=8001, or --port 8001\n"
+    words = f"Error: Port {port} is taken; for another one: make run PORT={other}, or --port {other}\n"
     assert (beside.returncode, beside.stdout, beside.stderr) == (1, "", words)
     number = post(demo.requests[0])[0].data
     demo.server.process.send_signal(signal.SIGINT)  # Ctrl-C

@@ -198,12 +198,15 @@ def test_every_worker_shall_end_with_its_master_and_the_first_one_tells_sizes_an
     masters: list[int] = []
     told: list[Any] = []
     started: list[str] = []
+    in_order: list[Worker] = []
     start.setattr(serving, "end_with_master", masters.append)
+    start.setattr(serving, "end_in_order", in_order.append)
     start.setattr(serving, "tell_connections", lambda *sizes: told.append(sizes))
     start.setattr(event_queue, "start_threads", partial(started.append, "events"))
     for age in (1, 2, 3):
         post_worker_init(Worker(age))
     assert masters == [4711] * 3
+    assert [worker.age for worker in in_order] == [1, 2, 3]
     assert started == ["events"] * 3
     assert told == [(3, 4, Settings.from_environ())]
     assert caplog.messages == ["ready: http://127.0.0.1:8000, unix:/run/refund-api.sock"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import Connection, Engine, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from ..engines.table import PerEngine
 from ..tables import feed
-from ..transaction import run_reading
 
 _NAME = "orders"
 _NEWEST = select(feed.c.as_of).where(feed.c.name == _NAME)
@@ -26,9 +25,3 @@ def newest_feed(connection: Connection) -> datetime | None:
     """Up to when (aware, UTC) the newest feed knows the shop; None when no import has come to its end yet."""
     as_of: datetime | None = connection.scalar(_NEWEST)
     return as_of
-
-
-def feed_age(engine: Engine, now: datetime) -> timedelta | None:
-    """How old the newest feed is at `now` (aware); None when no import has come to its end yet. LedgerUnavailable."""
-    as_of = run_reading(engine, newest_feed)
-    return None if as_of is None else now - as_of

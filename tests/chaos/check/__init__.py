@@ -95,7 +95,7 @@ def read_ledger(engine: Engine) -> Ledger:
 
 
 def violations(record: Record, ledger: Ledger) -> dict[str, list[str]]:
-    """Kind -> what was found. Every request must have been repeated until it was answered."""
+    """Kind -> sentences, none where all is right. Every request must have been repeated until it was answered."""
     finders = {
         "lost": _lost(record, ledger),
         "unexplained": _unexplained(record, ledger),
@@ -107,7 +107,7 @@ def violations(record: Record, ledger: Ledger) -> dict[str, list[str]]:
         "unanswered": _unanswered(record),
         "late": _late(record),
     }
-    return {kind: sorted(set(found)) for kind, found in finders.items()}
+    return {kind: sorted(set(sentences)) for kind, sentences in finders.items()}
 
 
 def _cancelled(record: Record) -> Iterator[tuple[Seen, Asked]]:
@@ -140,8 +140,8 @@ def _double(record: Record, ledger: Ledger) -> Iterator[str]:
     for seen, asked in _cancelled(record):
         told[asked.order][seen.data or ""] = asked.passengers
     for order, numbers in told.items():
-        for one, other in combinations(numbers.values(), 2):
-            for passenger in one & other:
+        for first, second in combinations(numbers.values(), 2):
+            for passenger in first & second:
                 yield f"{order}: {passenger} was refunded twice"
 
 
@@ -153,9 +153,9 @@ def _differing(record: Record) -> Iterator[str]:
         key = (asked.order, asked.passengers)
         numbers[key].add(seen.data)
         known_at[key] = min(seen.at, known_at.get(key, seen.at))
-    for (order, _), found in numbers.items():
-        if len(found) > 1:
-            yield f"{order}: one set of passengers, {len(found)} numbers"
+    for (order, _), told in numbers.items():
+        if len(told) > 1:
+            yield f"{order}: one set of passengers, {len(told)} numbers"
     for seen in record.seen:
         asked = record.asked[seen.request]
         known = known_at.get((asked.order, asked.passengers))

@@ -15,14 +15,14 @@ Verdict = tuple[dict[str, int], dict[str, list[str]]]
 
 def verdict(record: Record, ledger: Ledger, of_audit: list[str]) -> Verdict:
     """`of_audit` is what the audit found, in words."""
-    found = {**violations(record, ledger), "audit": of_audit}
+    by_kind = {**violations(record, ledger), "audit": of_audit}
     figures = {
         "requests sent": record.sent,
         "answers": len(record.seen),
         "of them try again": sum(seen.code == TRY_AGAIN for seen in record.seen),
         "refunds": len(ledger.refunds),
     }
-    return {**figures, **{kind: len(sentences) for kind, sentences in found.items()}}, found
+    return {**figures, **{kind: len(sentences) for kind, sentences in by_kind.items()}}, by_kind
 
 
 def saved_runs(directory: Path) -> list[Path]:
@@ -36,6 +36,6 @@ def judge_saved(run: Path) -> Verdict:
     report = audit(f"sqlite:///{(run / NAME).absolute()}")
     of_audit = [f"{finding.id}, {finding.meaning}: {finding.count}" for finding in report.findings if finding.count]
     with dumped(run) as engine:
-        figures, found = verdict(record, read_ledger(engine), of_audit)
-    found["no proof"] = [] if record.seen else ["there is no record of an answer"]
-    return figures, found
+        figures, by_kind = verdict(record, read_ledger(engine), of_audit)
+    by_kind["no proof"] = [] if record.seen else ["there is no record of an answer"]
+    return figures, by_kind

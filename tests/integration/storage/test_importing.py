@@ -18,7 +18,6 @@ from refund_api.domain import Order, Refund, Refusal
 from refund_api.ports import Ledger
 from refund_api.storage.audit import audit
 from refund_api.storage.engines.urls import make_engine
-from refund_api.storage.shop.freshness import feed_age
 from refund_api.storage.shop.importing import (
     MOST_ORDERS,
     BadLines,
@@ -441,18 +440,19 @@ def all_rows(engine: Engine) -> list[list[Any]]:
         return [list(connection.execute(select(table))) for table in metadata.sorted_tables]
 
 
-def test_the_age_of_the_newest_feed_is_that_of_the_newest_line_of_an_import_that_came_to_its_end(
-    engine: Engine,
-) -> None:
-    assert feed_age(engine, LATER) is None
+def newest_feed(engine: Engine) -> datetime | None:
+    return SqlUnitOfWork(engine).run(lambda ledger: ledger.newest_feed())
+
+
+def test_the_newest_feed_knows_as_much_as_the_newest_line_of_an_import_that_came_to_its_end(engine: Engine) -> None:
+    assert newest_feed(engine) is None
     imported(engine, line(), at=NOW)
-    assert feed_age(engine, LATER) == LATER - NOW
+    assert newest_feed(engine) == NOW
     hour_ago = (NOW - timedelta(hours=1)).isoformat()
     imported(engine, line(as_of=hour_ago))
-    assert feed_age(engine, LATER) == LATER - NOW, "an older feed does not make it older"
+    assert newest_feed(engine) == NOW, "an older feed does not make it older"
     imported(engine, line(as_of=hour_ago), line(order_number="2", as_of=LATER.isoformat()))
-    assert feed_age(engine, LATER) == timedelta(0)
-    assert SqlUnitOfWork(engine).run(lambda ledger: ledger.newest_feed()) == LATER
+    assert newest_feed(engine) == LATER
 
 
 def test_an_import_that_broke_off_does_not_make_the_feed_fresh(engine: Engine) -> None:
@@ -462,7 +462,7 @@ def test_an_import_that_broke_off_does_not_make_the_feed_fresh(engine: Engine) -
     found, _ = read([line()])
     with pytest.raises(KeyboardInterrupt):
         import_orders(engine, found, stop)
-    assert feed_age(engine, NOW) is None
+    assert newest_feed(engine) is None
     assert count(engine, orders) == 1
 
 
@@ -512,7 +512,7 @@ def test_batches_written_at_once_leave_what_one_after_the_other_leaves(two_conne
     assert result == ImportResult(created=2 * MOST_ORDERS + 7)
     assert told == [MOST_ORDERS, 2 * MOST_ORDERS, 2 * MOST_ORDERS + 7]
     assert count(two_connections, orders) == 2 * MOST_ORDERS + 7
-    assert feed_age(two_connections, NOW) is not None
+    assert newest_feed(two_connections) is not None
 
 
 def test_of_batches_written_at_once_the_later_line_of_an_order_wins(two_connections: Engine) -> None:
@@ -534,7 +534,7 @@ def test_a_batch_that_fails_ends_an_import_that_writes_several_at_once(two_conne
     with pytest.raises((OverflowError, SQLAlchemyError)):
         import_orders(two_connections, lines(), told.append, writers=2)
     assert told == [MOST_ORDERS]
-    assert feed_age(two_connections, NOW) is None
+    assert newest_feed(two_connections) is None
     assert count(two_connections, orders) % MOST_ORDERS == 0, "each batch is whole or not there at all"
 
 

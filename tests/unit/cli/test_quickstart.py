@@ -90,7 +90,8 @@ def test_a_port_that_is_taken_is_refused_before_anything_is_made(commands: Comma
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         output = commands.fail("quickstart", "--port", str(port))
-    assert output == f"Error: Port {port} is taken; for another one: make run PORT=8001, or --port 8001\n"
+    other = port + 1
+    assert output == f"Error: Port {port} is taken; for another one: make run PORT={other}, or --port {other}\n"
     assert list(commands.folder.iterdir()) == []
 
 
@@ -105,6 +106,12 @@ def test_it_names_a_key_ring_that_it_cannot_read(commands: Commands) -> None:
     KEYS.parent.mkdir()
     KEYS.write_bytes(b"\xff")
     assert "cannot be read" in commands.fail(*command())
+
+
+def test_it_says_what_to_do_about_a_key_ring_that_was_never_written(commands: Commands) -> None:
+    KEYS.parent.mkdir()
+    KEYS.touch()
+    assert commands.fail(*command()) == f"Error: The key ring {KEYS} is empty; remove it, and a new one is made\n"
 
 
 def test_it_says_where_it_cannot_make_a_key_ring(tmp_path: Path) -> None:

@@ -178,6 +178,29 @@ def test_a_child_that_is_forked_writes_by_itself() -> None:
     assert sorted(events_of(done.stderr.splitlines())) == ["child", "parent"]
 
 
+FORK_IN_AN_OUTAGE = """
+import logging, os, time
+from refund_api.ops import logging_setup, outage_lines
+from refund_api.ops.line import make_line
+logging_setup.configure(logging.INFO)
+logging_setup.start_thread()
+for number in (1, 2):
+    logging_setup.installed.put(make_line(time.time(), logging.ERROR, outage_lines.AWAY, {"number": number}))
+time.sleep(0.5)  # the thread has written the first line and holds the second back
+if os.fork() == 0:
+    time.sleep(outage_lines.PAUSE)
+    logging.info("child")
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_child_that_is_forked_leaves_the_line_that_is_held_back_to_its_parent() -> None:
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK_IN_AN_OUTAGE]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert sorted(events_of(done.stderr.splitlines())) == ["child", "ledger_away", "ledger_away"]
+
+
 def test_text_that_could_end_a_line_or_move_a_cursor_is_escaped(pipe: Pipe) -> None:
     handler = handler_on(pipe.writer.fileno())
     handler.handle(record("a\nb\x1b[31m\x85\u2028\u202e\ud800é\0"))

@@ -29,13 +29,28 @@ class Database:
         raise AssertionError("nothing runs in the background here")
 
 
+class OpenGate(Gate):
+    """A gate that shows what is in it."""
+
+    @property
+    def state(self) -> State:
+        with self._lock:
+            return self._liveness.state
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        with self._lock:
+            return len(self._waiting)
+
+
 class Scene:
     """A gate, its clock, and requests that come to it, each in a thread of its own."""
 
     def __init__(self, pool: ThreadPoolExecutor, patience: float = LONG) -> None:
         self.now = 0.0
         self.database = Database()
-        self.gate = Gate(
+        self.gate = OpenGate(
             PLACES,
             ROOM,
             [self.database.question],
