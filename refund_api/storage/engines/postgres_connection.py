@@ -27,7 +27,6 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus, TransactionStatus
-from psycopg.waiting import Ready
 
 from ...ports import LedgerUnavailable
 
@@ -97,15 +96,16 @@ class BoundedConnection(psycopg.Connection[Any]):
         return super().wait(self._ending(gen), interval=_TICK)
 
     def _ending(self, gen: PQGen[T]) -> PQGen[T]:
-        """The generator `gen`; whenever the server said nothing, this looks at the clock."""
+        """The generator `gen`; each time that it still waits for the server, this looks at the clock.
+
+        Also when something came: a server may say little things without an end, and after a _TICK in which nothing came
+        psycopg 3.2.3 says that something did.
+        """
         try:
             needed = next(gen)
             while True:
-                ready = yield needed
-                if ready == Ready.NONE:
-                    self._look_at_the_clock()
-                else:
-                    needed = gen.send(ready)
+                needed = gen.send((yield needed))
+                self._look_at_the_clock()
         except StopIteration as done:
             result: T = done.value
             return result

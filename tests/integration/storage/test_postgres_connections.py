@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy import Connection, Engine, event, select, text
 
 from refund_api.ports import LedgerUnavailable
 from refund_api.storage import health
@@ -144,6 +144,22 @@ def test_a_server_that_neither_answers_nor_cancels_is_given_up(own_engine: Engin
         os.kill(stopped[0], signal.SIGCONT)
     assert time.monotonic() - began < 1 + GENEROUS
     assert isinstance(SqlUnitOfWork(own_engine).run(cancel), str)
+
+
+def test_a_server_that_never_falls_silent_is_given_up_too(postgres_url: str) -> None:
+    chatter = text("""DO $$ BEGIN
+        WHILE clock_timestamp() < now() + interval '30 s' LOOP RAISE WARNING 'still at it'; END LOOP;
+    END $$""")
+
+    def listen(connection: Connection) -> None:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(chatter)
+
+    with opened(postgres_url) as engine:
+        began = time.monotonic()
+        with pytest.raises(LedgerUnavailable):
+            run_writing(engine, listen, SMALL)
+        assert time.monotonic() - began < SMALL.whole + GENEROUS
 
 
 @contextmanager
