@@ -17,6 +17,7 @@ knows until when (connecting_until). Exception: DNS look-ups (getaddrinfo) canno
 from __future__ import annotations
 
 import math
+import secrets
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -72,6 +73,9 @@ class BoundedConnection(psycopg.Connection[Any]):
         if asked == ("remote_apply",):
             connection.synchronous_commit = "remote_apply"
         connection.autocommit = False
+        # psycopg counts its prepared statements from 0 in each connection. A pgbouncer that does not know of them lends
+        # one connection to the server to many clients: a name would call whatever another client has prepared under it.
+        connection._prepared._prepared_idx = secrets.randbits(62)
         connection.add_notice_handler(connection.note)
         return connection
 

@@ -245,6 +245,18 @@ def test_a_connection_made_outside_a_transaction_has_its_own_time(postgres_url: 
         engine.connect().close()
 
 
+def test_no_two_connections_give_a_prepared_statement_the_same_name(postgres_url: str) -> None:
+    """A pgbouncer that does not know of prepared statements would let one call what the other has prepared."""
+
+    def names(connection: Connection) -> set[str]:
+        for _ in range(6):
+            connection.execute(select(orders))
+        return set(connection.scalars(text("SELECT name FROM pg_prepared_statements")))
+
+    with opened(postgres_url) as engine, engine.connect() as one, engine.connect() as another:
+        assert len(names(one) | names(another)) == 2
+
+
 def test_without_psycopg_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("refund_api.storage.engines.table.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'psycopg\[binary\]"):
