@@ -1,7 +1,7 @@
 """A psycopg connection that waits for nothing beyond its deadline: not to be made, not for a statement or a COMMIT.
 
 psycopg waits without an end while it connects, for a statement and for a COMMIT, and no setting of the server bounds
-all three (docs/adr/0007). So here whatever psycopg waits for looks at the clock, 50 times a second.
+all three (docs/adr/0007). So here whatever psycopg waits for looks at the clock, at least 50 times a second.
 
 A transaction says when it must have ended (end_by). Whatever runs then goes through these states:
 - waiting for the answer, until `grace` seconds before the end;
