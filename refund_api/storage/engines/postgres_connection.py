@@ -1,7 +1,7 @@
 """A psycopg connection that waits for nothing beyond its deadline: not to be made, not for a statement or a COMMIT.
 
 psycopg waits without an end while it connects, for a statement and for a COMMIT, and no setting of the server bounds
-all three (docs/adr/0007). So here whatever psycopg waits for looks at the clock, 50 times a second.
+all three (docs/adr/0007). So here whatever psycopg waits for looks at the clock, at least 50 times a second.
 
 A transaction says when it must have ended (end_by). Whatever runs then goes through these states:
 - waiting for the answer, until `grace` seconds before the end;
@@ -17,6 +17,7 @@ knows until when (connecting_until). Exception: DNS look-ups (getaddrinfo) canno
 from __future__ import annotations
 
 import math
+import secrets
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -27,7 +28,6 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus, TransactionStatus
-from psycopg.waiting import Ready
 
 from ...ports import LedgerUnavailable
 
@@ -73,6 +73,9 @@ class BoundedConnection(psycopg.Connection[Any]):
         if asked == ("remote_apply",):
             connection.synchronous_commit = "remote_apply"
         connection.autocommit = False
+        # psycopg counts its prepared statements from 0 in each connection. A pgbouncer that does not know of them lends
+        # one connection to the server to many clients: a name would call whatever another client has prepared under it.
+        connection._prepared._prepared_idx = secrets.randbits(62)
         connection.add_notice_handler(connection.note)
         return connection
 
@@ -97,15 +100,16 @@ class BoundedConnection(psycopg.Connection[Any]):
         return super().wait(self._ending(gen), interval=_TICK)
 
     def _ending(self, gen: PQGen[T]) -> PQGen[T]:
-        """The generator `gen`; whenever the server said nothing, this looks at the clock."""
+        """The generator `gen`; each time that it still waits for the server, this looks at the clock.
+
+        Also when something came: a server may say little things without an end, and after a _TICK in which nothing came
+        psycopg 3.2.3 says that something did.
+        """
         try:
             needed = next(gen)
             while True:
-                ready = yield needed
-                if ready == Ready.NONE:
-                    self._look_at_the_clock()
-                else:
-                    needed = gen.send(ready)
+                needed = gen.send((yield needed))
+                self._look_at_the_clock()
         except StopIteration as done:
             result: T = done.value
             return result

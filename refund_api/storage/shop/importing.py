@@ -87,7 +87,7 @@ def import_orders(
     """Write the orders; `progress` is told after every batch how many are done. With `only_check` nothing is written.
 
     `writers` batches are written at once; the engine must have a connection for each.
-    LedgerUnavailable: the batches before this one are committed. Importing the same orders again is safe and goes on.
+    LedgerUnavailable: the batches before this one, and perhaps the next, are committed. Importing again goes on.
     """
     began = clock()
     newest: datetime | None = None
@@ -116,7 +116,8 @@ def _written(
         yield from ((batch, write(batch)) for batch in batches)
         return
     begun: deque[tuple[Batch, set[str], Future[ImportResult]]] = deque()
-    with ThreadPoolExecutor(writers) as pool:
+    pool = ThreadPoolExecutor(writers)
+    try:
         for batch in batches:
             numbers = {line.order.order_number for line in batch}
             while len(begun) > writers or any(not numbers.isdisjoint(others) for _, others, _ in begun):
@@ -124,6 +125,8 @@ def _written(
                 yield earlier, written.result()
             begun.append((batch, numbers, pool.submit(write, batch)))
         yield from ((batch, written.result()) for batch, _, written in begun)
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever interrupts an import waits for no batch that is not begun
 
 
 def _batches(orders: Iterable[ImportedOrder]) -> Iterator[Batch]:

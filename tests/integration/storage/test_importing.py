@@ -538,6 +538,29 @@ def test_a_batch_that_fails_ends_an_import_that_writes_several_at_once(two_conne
     assert count(two_connections, orders) % MOST_ORDERS == 0, "each batch is whole or not there at all"
 
 
+def test_an_import_that_is_interrupted_begins_no_other_batch(two_connections: Engine) -> None:
+    begun: list[int] = []
+    interrupted = threading.Event()
+
+    def clock() -> datetime:
+        if threading.current_thread() is not threading.main_thread():  # a writer begins a batch
+            begun.append(1)
+            interrupted.wait(10)
+        return NOW
+
+    def lines() -> Iterator[ImportedOrder]:
+        for number in range(4 * MOST_ORDERS):
+            if number > 3 * MOST_ORDERS:  # two batches are being written, and the third waits for a writer
+                threading.Timer(0.5, interrupted.set).start()
+                raise KeyboardInterrupt
+            yield ImportedOrder(number, Order(str(number), date(2027, 6, 1), "booked", "CNY"), {})
+
+    with pytest.raises(KeyboardInterrupt):
+        import_orders(two_connections, lines(), lambda done: None, clock=clock, writers=2)
+    assert len(begun) == 2
+    assert count(two_connections, orders) == 2 * MOST_ORDERS
+
+
 def test_an_import_waits_for_a_cancellation_of_the_same_order(engine: Engine) -> None:
     book(engine)
     locked, importing = threading.Event(), threading.Event()

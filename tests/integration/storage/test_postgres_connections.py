@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy import Connection, Engine, event, select, text
 
 from refund_api.ports import LedgerUnavailable
 from refund_api.storage import health
@@ -146,6 +146,22 @@ def test_a_server_that_neither_answers_nor_cancels_is_given_up(own_engine: Engin
     assert isinstance(SqlUnitOfWork(own_engine).run(cancel), str)
 
 
+def test_a_server_that_never_falls_silent_is_given_up_too(postgres_url: str) -> None:
+    chatter = text("""DO $$ BEGIN
+        WHILE clock_timestamp() < now() + interval '30 s' LOOP RAISE WARNING 'still at it'; END LOOP;
+    END $$""")
+
+    def listen(connection: Connection) -> None:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(chatter)
+
+    with opened(postgres_url) as engine:
+        began = time.monotonic()
+        with pytest.raises(LedgerUnavailable):
+            run_writing(engine, listen, SMALL)
+        assert time.monotonic() - began < SMALL.whole + GENEROUS
+
+
 @contextmanager
 def a_frozen_connection(engine: Engine) -> Iterator[None]:
     """The one in the pool; whatever is done meanwhile ends in time, and the next gets another."""
@@ -227,6 +243,18 @@ def test_a_connection_made_outside_a_transaction_has_its_own_time(postgres_url: 
         with connecting_until(time.monotonic()):
             pass
         engine.connect().close()
+
+
+def test_no_two_connections_give_a_prepared_statement_the_same_name(postgres_url: str) -> None:
+    """A pgbouncer that does not know of prepared statements would let one call what the other has prepared."""
+
+    def names(connection: Connection) -> set[str]:
+        for _ in range(6):
+            connection.execute(select(orders))
+        return set(connection.scalars(text("SELECT name FROM pg_prepared_statements")))
+
+    with opened(postgres_url) as engine, engine.connect() as one, engine.connect() as another:
+        assert len(names(one) | names(another)) == 2
 
 
 def test_without_psycopg_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,18 +6,26 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg import sql
 
+from refund_api.domain import Refusal
+from refund_api.ports import Ledger
+from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.chaos.check import OK, TRY_AGAIN, read_record, unproven
 from tests.chaos.client import Client, make_request
 from tests.chaos.kill import judge
 from tests.chaos.load import Load, Orders
 from tests.chaos.stage import Stage, environment, stage_on
+from tests.integration.storage.conftest import opened
+from tests.integration.storage.given import a_nonce, book, cancel
 from tests.postgres import execute, fresh_database, own_server
 from tests.servers import Gunicorn, gunicorn
+from tests.world import ORDER
 
 from .bouncer import FORGETFUL, Bouncer, running_bouncer
 
@@ -95,6 +103,33 @@ def test_a_pgbouncer_that_forgets_prepared_statements_costs_connections_and_no_a
     assert {kind: sentences for kind, sentences in found.items() if sentences} == {}
     assert figures["refunds"] > 20
     assert figures["unexpected answers"] == figures["of them try again"] == 0
+
+
+def test_nobody_calls_a_statement_that_another_client_has_prepared_on_the_same_server_connection(
+    tmp_path: Path,
+) -> None:
+    with (
+        own_server() as server,
+        fresh_database(server) as url,
+        running_bouncer(url, tmp_path / "pgbouncer.log", FORGETFUL) as bouncer,
+        stage_on(bouncer.url, tmp_path),
+        opened(bouncer.url, threads=1) as first,
+        opened(bouncer.url, threads=1) as second,
+    ):
+        book(first)
+        ask, ask_again = SqlUnitOfWork(first).run, SqlUnitOfWork(second).run
+        numbers = {ask(partial(_claim_and_cancel, nonce)) for nonce in "abcdef"}
+        with psycopg.connect(bouncer.url) as holder:
+            holder.execute("SELECT 1")  # it has the only server connection now, so the second client gets another
+            # A nonce that is known takes one statement more, so statements are prepared in another order.
+            numbers |= {ask_again(partial(_claim_and_cancel, "a")) for _ in range(7)}
+            numbers.add(ask(partial(_claim_and_cancel, "g")))
+    assert len(numbers) == 1, "an answer of another statement was taken for the ledger's"
+
+
+def _claim_and_cancel(nonce: str, ledger: Ledger) -> str | Refusal:
+    assert ledger.claim_nonce(a_nonce(nonce), ORDER)
+    return cancel(ledger)
 
 
 def _wait_for_standbys(server: str, names: str) -> None:
