@@ -39,8 +39,8 @@ from refund_api.ops.metrics import Metrics
 from refund_api.signing.keys import Key, KeyRing
 from refund_api.signing.verifier import Verifier
 
-ROUNDS: Final = 30
-CALLS: Final = 1200
+ROUNDS: Final = 15
+CALLS: Final = 4000
 
 GOAL: Final = 0.05
 """How much longer the thread that answers may take with both sinks."""

@@ -31,9 +31,9 @@ from ..events import Broken, Event, Sink
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING: Final = 500
-"""Events."""
-GATHER: Final = 0.1
+MOST_WAITING: Final = 2000
+"""Events; they take about two megabytes."""
+GATHER: Final = 0.25
 """Seconds that the thread lets events gather behind the first."""
 
 
