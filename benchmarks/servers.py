@@ -13,7 +13,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
-from tests.servers import ROOT, START_TIMEOUT, free_port, wait_for_port
+from tests.servers import ROOT, START_TIMEOUT, free_port, listening
 
 WORKERS: Final = os.cpu_count() or 1
 """Worker processes of every server in Python, as our configuration has it by default."""
@@ -94,25 +94,9 @@ def _words(path: Path) -> list[str]:
 def running(command: Command, log: Path) -> Iterator[Server]:
     """The server, listening; SIGTERM at the end, then wait. AssertionError with its log: it did not start."""
     port = free_port()
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [word.replace(PORT, str(port)) for word in command.words],
-            cwd=command.folder,
-            env={**os.environ, **command.env},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        wait_for_port(process, port, log)
+    words = [word.replace(PORT, str(port)) for word in command.words]
+    with listening(words, port, log, command.env, command.folder) as process:
         yield Server(port, process)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=START_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 @contextmanager

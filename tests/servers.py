@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -65,19 +65,30 @@ def gunicorn(
     """Run a WSGI target under gunicorn.conf.py of the project, ours or a checkout; SIGTERM at the end, then wait."""
     port = port or free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", str(project / "gunicorn.conf.py"), "-b", f"127.0.0.1:{port}"]
+    with listening([*command, "-w", str(workers), target], port, log, env or {}, project) as process:
+        yield Gunicorn("127.0.0.1", port, process, log)
+
+
+@contextmanager
+def listening(
+    command: Sequence[str], port: int, log: Path, env: Mapping[str, str], folder: Path = ROOT
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command until the block ends, once it listens on this port of loopback; SIGTERM at the end, then wait.
+
+    `env` is what its environment has beside ours. AssertionError, with its log: it did not start.
+    """
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*command, "-w", str(workers), target],
-            cwd=project,
-            env={**os.environ, **(env or {})},
+            command,
+            cwd=folder,
+            env={**os.environ, **env},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
-        server = Gunicorn("127.0.0.1", port, process, log)
         try:
-            wait_until_listening(server)
-            yield server
+            wait_for_port(process, port, log)
+            yield process
         finally:
             process.terminate()
             try:
