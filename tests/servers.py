@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -96,6 +97,11 @@ def listening(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def booted_workers(server: Gunicorn) -> list[int]:
+    """The process ids of all workers that it has started until now, also of those that have ended."""
+    return [int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", server.log.read_text())]
 
 
 def wait_until_listening(server: Gunicorn) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 
 from refund_api.serving import orphans
 from tests.attack.refused_bodies import KEYS
-from tests.servers import ROOT, START_TIMEOUT, Gunicorn, gunicorn
+from tests.servers import ROOT, START_TIMEOUT, Gunicorn, booted_workers, gunicorn
 
 PATIENCE = 15  # seconds; the promise is 5, and a busy machine may need more
 HEAD = (
@@ -35,7 +34,7 @@ def both_workers(server: Gunicorn) -> list[int]:
     """Their process ids, once both run: the first may answer before the second is there."""
     deadline = time.monotonic() + START_TIMEOUT
     while True:
-        workers = [int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", server.log.read_text())]
+        workers = booted_workers(server)
         if len(workers) == 2:
             return workers
         assert time.monotonic() < deadline, workers

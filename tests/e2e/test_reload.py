@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from refund_api.storage.engines.urls import make_engine
 from refund_api.storage.schema import upgrade
 from tests.attack import reloads
 from tests.fakes import signed
-from tests.servers import ROOT, START_TIMEOUT, Gunicorn, gunicorn
+from tests.servers import ROOT, START_TIMEOUT, Gunicorn, booted_workers, gunicorn
 from tests.wire import members_of, write_json
 
 OLD, NEW = "the key before the rotation", "the key behind the rotation"
@@ -122,10 +121,6 @@ def test_a_reload_keeps_the_former_settings_when_the_database_url_cannot_be_used
     for _ in range(20):
         assert (code(server, OLD), code(server, NEW)) == (2001, 1002), "neither the database nor the keys"
         time.sleep(0.05)
-
-
-def booted_workers(server: Gunicorn) -> list[int]:
-    return [int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", server.log.read_text())]
 
 
 def test_a_replaced_key_file_counts_from_a_reload_on_also_for_a_worker_that_was_started_again(
