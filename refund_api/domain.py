@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from enum import Enum
+
+from .values import value_class
 
 CHINA = timezone(timedelta(hours=8), "UTC+8")
 """Train dates are dates in this zone."""
@@ -27,7 +28,7 @@ class Refusal(Enum):
     ORDER_NOT_CANCELLABLE = 2005
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Order:
     """An order of the shop. `train_date` is a date in China."""
 
@@ -37,7 +38,7 @@ class Order:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Passenger:
     """A passenger of an order: minor units paid, and whether another channel than this service cancelled them."""
 
@@ -45,7 +46,7 @@ class Passenger:
     cancelled_elsewhere: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class History:
     """What the ledger knows of an order that is asked for, while the order is locked.
 
@@ -63,7 +64,7 @@ def cancelled_passengers(passengers: Mapping[str, Passenger], refunded: Set[str]
     return refunded | {passenger_id for passenger_id, known in passengers.items() if known.cancelled_elsewhere}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Cancellation:
     """What is asked for: passengers of one order, ids canonical (lower-case GUIDs), at least one."""
 
@@ -77,7 +78,7 @@ class Cancellation:
         return hashlib.sha256(",".join(sorted(self.passenger_ids)).encode("ascii")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Refund:
     """A refund to record.
 
@@ -101,7 +102,7 @@ class Refund:
         return sum(self.items.values())
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Nonce:
     """Binds a signature that covers only a part of its request to the request that used it first.
 

@@ -7,16 +7,16 @@ one `Event` for each answer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
 
 from xml_contracts.reading import Problem
 
 from .context import RequestContext
+from .values import value_class
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class _Decided:
     """What is known of a request that the ledger has judged.
 
@@ -33,28 +33,28 @@ class _Decided:
     nonce_conflict: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class RefundRecorded(_Decided):
     """A refund is in the ledger now."""
 
     refund_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class RefundRepeated(_Decided):
     """The refund was recorded before; the client got its number again."""
 
     refund_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class Refused(_Decided):
     """The rules refuse the request; `code` is the one the client got."""
 
     code: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class SignatureRejected:
     """The signature proves nothing.
 
@@ -70,21 +70,21 @@ class SignatureRejected:
     clock_difference: timedelta | None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class InvalidRequest:
     """The request could not be read, or its shape is wrong."""
 
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ActionAnswered:
     """A handler answered without telling what happened, as a handler given from outside may."""
 
     code: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LedgerAway:
     """The ledger could promise nothing; the client may send the same request again.
 
@@ -99,17 +99,17 @@ class LedgerAway:
     scheme: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RequestRefused:
     """The framework answered by itself; the action did not run."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Preflight:
     """A browser asked whether a page of a listed origin may send its request; the action did not run."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Broken:
     """The program is wrong: an exception that nobody expected."""
 
@@ -130,7 +130,7 @@ Happening = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class Event:
     """One answer, and what happened to its request.
 
@@ -165,7 +165,7 @@ class Result(Protocol):
     def code(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Outcome:
     """What a handler gives: the answer of the action, and what happened."""
 

@@ -7,35 +7,35 @@ finds what an earlier run of it has recorded. Which answer a client reads is the
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..domain import Cancellation, Nonce, Refund, Refusal, cancelled_passengers, judge
 from ..ports import Ledger, UnitOfWork
+from ..values import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Recorded:
     """The refund is in the ledger now."""
 
     refund_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Repeated:
     """The same passengers of the same order were refunded before, by this refund."""
 
     refund_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Refused:
     """The rules refuse it; the nonce alone was recorded, so that the signature cannot serve another request."""
 
     refusal: Refusal
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FeedTooOld:
     """The shop may know by now what the ledger does not, so nothing was decided, and the nonce alone was recorded.
 
@@ -45,7 +45,7 @@ class FeedTooOld:
     as_of: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class NonceTaken:
     """The nonce was used before for another request; everything was rolled back."""
 
@@ -53,7 +53,7 @@ class NonceTaken:
 Decision = Recorded | Repeated | Refused | FeedTooOld | NonceTaken
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Asked:
     """A cancellation whose signature holds, with what the ledger keeps of the request.
 
@@ -71,7 +71,7 @@ class Asked:
     max_feed_age: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Decided:
     """A decision; `nonce_conflict` tells that the nonce was another request's, `attempts` how often we tried."""
 

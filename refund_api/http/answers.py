@@ -16,6 +16,7 @@ from xml_contracts.errors import ParserOutOfMemory
 from .. import words
 from ..events import TRY_AGAIN, Broken, Happening, LedgerAway, Outcome, Preflight, RequestRefused, Result
 from ..ports import LedgerUnavailable
+from ..values import value_class
 from .cors import PreflightAsked, permission
 from .dotnet_uri import requested_uri
 from .media import (
@@ -39,7 +40,7 @@ _BODY_FAULTS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Answer:
     """What goes back: the HTTP status, the value to write, headers that only this answer has; and what happened.
 

@@ -16,6 +16,7 @@ from enum import Enum
 from xml_contracts.refund import BaseRequest
 
 from ..domain import Nonce
+from ..values import value_class
 from .canonical import canonical_bytes
 from .keys import Key, KeyRing
 from .schemes import SCHEMES, Scheme
@@ -58,7 +59,7 @@ class SignatureRejected(Exception):
         self.kid = kid
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Verified:
     """A signature that holds: the id of its key, its scheme, and its nonce, which not every scheme has."""
 
