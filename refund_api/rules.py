@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from enum import IntEnum
 from functools import cache
-from typing import Any, Final
+from operator import attrgetter, not_
+from typing import Any, Final, NamedTuple, cast
 
 from xml_contracts.contract import Member, contract_of
 from xml_contracts.declare import Pattern
@@ -35,7 +36,12 @@ class ShapeFault(Reason):
     UNDEFINED = "not a value that is defined"  # (name of the member)
 
 
-Check = Callable[[Any, Member], Problem | None]
+class _Check(NamedTuple):
+    """One rule for one member: `problem` is the fault where `is_broken(value_of(request))`."""
+
+    is_broken: Callable[[Any], object]
+    value_of: Callable[[Any], Any]
+    problem: Problem
 
 
 def reading_problems(reading: Reading[Any]) -> Iterator[Problem]:
@@ -45,13 +51,10 @@ def reading_problems(reading: Reading[Any]) -> Iterator[Problem]:
     yield from reading.errors
 
 
-def broken_rules(request: BaseRequest) -> Iterator[Problem]:
+def broken_rules(request: BaseRequest) -> list[Problem]:
     """Which members are missing or malformed."""
     cls: type = type(request)
-    for check, member in _checks(cls):
-        problem = check(getattr(request, member.attribute), member)
-        if problem is not None:
-            yield problem
+    return [problem for is_broken, value_of, problem in _checks(cls) if is_broken(value_of(request))]
 
 
 def items_of(text: str | None) -> list[str]:
@@ -60,69 +63,63 @@ def items_of(text: str | None) -> list[str]:
 
 
 @cache
-def _checks(cls: type) -> tuple[tuple[Check, Member], ...]:
-    """Every check of a contract with the member that it is for, in the order in which clients read the faults."""
+def _checks(cls: type) -> tuple[_Check, ...]:
+    """Every check of a contract, in the order in which clients read the faults."""
     members = contract_of(cls).declared
     texts = [m for m in members if m.type is str]
     numbers = sorted((m for m in members if m.type is not str), key=lambda m: m.name)
     return (
-        *((_missing_text, m) for m in texts if m.rule.needed),
-        *((_missing_number, m) for m in numbers if m.rule.needed),
-        *((_not_text, m) for m in texts),
-        *((_too_long, m) for m in texts if m.rule.max_length is not None),
-        *((_PATTERNS[m.rule.pattern], m) for m in texts if m.rule.pattern is not None),
-        *((_undefined, m) for m in numbers if m.rule.needed and issubclass(m.type, IntEnum)),
+        *(_check(_is_blank, m, ShapeFault.MISSING) for m in texts if m.rule.needed),
+        *(_check(not_, m, ShapeFault.MISSING) for m in numbers if m.rule.needed),
+        *(_check(_is_not_text, m, ShapeFault.NOT_TEXT) for m in texts),
+        *(_length_check(m, m.rule.max_length) for m in texts if m.rule.max_length is not None),
+        *(_PATTERN_CHECKS[m.rule.pattern](m) for m in texts if m.rule.pattern is not None),
+        *(_enum_check(m) for m in numbers if m.rule.needed and issubclass(m.type, IntEnum)),
     )
 
 
-def _missing_text(value: str | None, member: Member) -> Problem | None:
-    return Problem(member.name, ShapeFault.MISSING) if _is_blank(value) else None
-
-
-def _missing_number(value: int, member: Member) -> Problem | None:
-    return Problem(member.name, ShapeFault.MISSING) if value == 0 else None
-
-
-def _not_text(value: str | None, member: Member) -> Problem | None:
-    return Problem(member.name, ShapeFault.NOT_TEXT) if value and _UNSTORABLE.search(value) else None
-
-
-def _too_long(value: str | None, member: Member) -> Problem | None:
-    limit = member.rule.max_length or 0
-    return Problem(member.name, ShapeFault.TOO_LONG, (limit,)) if len(value or "") > limit else None
-
-
-def _not_guids(value: str | None, member: Member) -> Problem | None:
-    limit = member.rule.max_items or 0
-    items = items_of(value)
-    if _is_blank(value) or (all(map(_GUID.fullmatch, items)) and len(set(items)) <= limit):
-        return None
-    return Problem(member.name, ShapeFault.NOT_GUIDS, (limit,))
-
-
-def _not_a_time(value: str | None, member: Member) -> Problem | None:
-    try:
-        if not _is_blank(value):
-            read_time_stamp(value or "")
-    except ValueError:
-        return Problem(member.name, ShapeFault.NOT_A_TIME)
-    return None
-
-
-def _undefined(value: int, member: Member) -> Problem | None:
-    if value == 0 or int(value) in _defined(member.type):
-        return None
-    return Problem(member.name, ShapeFault.UNDEFINED, (member.name,))
-
-
-@cache
-def _defined(enum: type[IntEnum]) -> frozenset[int]:
-    """The numbers that an enum has a name for."""
-    return frozenset(map(int, enum))
+def _check(is_broken: Callable[[Any], object], member: Member, fault: ShapeFault, *arguments: str | int) -> _Check:
+    return _Check(is_broken, attrgetter(member.attribute), Problem(member.name, fault, arguments))
 
 
 def _is_blank(text: str | None) -> bool:
     return not text or text.isspace()
 
 
-_PATTERNS: Final[dict[Pattern, Check]] = {Pattern.GUIDS: _not_guids, Pattern.UTC_TIME: _not_a_time}
+def _is_not_text(text: str | None) -> object:
+    return text and _UNSTORABLE.search(text)
+
+
+def _length_check(member: Member, limit: int) -> _Check:
+    return _check(lambda text: text and len(text) > limit, member, ShapeFault.TOO_LONG, limit)
+
+
+def _guids_check(member: Member) -> _Check:
+    limit = member.rule.max_items or 0
+
+    def are_not_guids(text: str | None) -> bool:
+        items = items_of(text)
+        return not ((all(map(_GUID.fullmatch, items)) and len(set(items)) <= limit) or _is_blank(text))
+
+    return _check(are_not_guids, member, ShapeFault.NOT_GUIDS, limit)
+
+
+def _time_check(member: Member) -> _Check:
+    return _check(_is_not_a_time, member, ShapeFault.NOT_A_TIME)
+
+
+def _is_not_a_time(text: str | None) -> bool:
+    try:
+        read_time_stamp(text or "")
+    except ValueError:
+        return not _is_blank(text)
+    return False
+
+
+def _enum_check(member: Member) -> _Check:
+    enum = cast(type[IntEnum], member.type)
+    defined = {0, *map(int, enum)}  # 0 is told as missing
+    return _check(lambda number: int(number) not in defined, member, ShapeFault.UNDEFINED, member.name)
+
+
+_PATTERN_CHECKS: Final = {Pattern.GUIDS: _guids_check, Pattern.UTC_TIME: _time_check}

@@ -7,7 +7,7 @@ Names match exactly first, then ignoring case, as in .NET (wire-facts 6.1, 8.4).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
@@ -55,11 +55,13 @@ class MemberField(fields.Field[T]):
 
     def __init__(self, member: Member) -> None:
         super().__init__(data_key=member.name, allow_none=not member.primitive.is_value_type)
+        self.member_name = member.name
+        self.attribute_name = member.attribute
 
-    def read(self, value: Any, name: str) -> T | None:
+    def read(self, value: Any) -> T | None:
         """The value converted. A body may have thousands of them, and deserialize() takes four times as long."""
         if value is not None:
-            return self._deserialize(value, name, None)
+            return self._deserialize(value, self.member_name, None)
         if self.allow_none:
             return None
         raise NotConverted(ConversionFault.NULL)
@@ -77,22 +79,22 @@ class ContractSchema(Schema):
     def __init__(self, contract: Contract) -> None:
         super().__init__()
         self.contract = contract
-        self._names = {m.name: m.name for m in contract.declared}
-        self._folded = {fold(m.name): m.name for m in reversed(contract.declared)}
-        self._lengths = set(map(len, self._names))
         fields_ = cast(dict[str, MemberField[Any]], self.fields)
-        self._by_name = {m.name: (m.attribute, fields_[m.attribute]) for m in contract.declared}
+        in_order = [fields_[m.attribute] for m in contract.declared]
+        self._by_name = {field.member_name: field for field in in_order}
+        self._by_folded_name = {fold(field.member_name): field for field in reversed(in_order)}
+        self._lengths = set(map(len, self._by_name))
 
-    def find(self, name: str) -> str | None:
-        """The name of the member that `name` on the wire means; None for an unknown one."""
-        member = self._names.get(name)
+    def find(self, name: str) -> MemberField[Any] | None:
+        """The field of the member that `name` on the wire means; None for an unknown one."""
+        field = self._by_name.get(name)
         # Declared names are ASCII, and folding makes nothing ASCII; a client's name may have 64 KiB.
-        if member is None and len(name) in self._lengths and name.isascii():
-            return self._folded.get(fold(name))
-        return member
+        if field is None and len(name) in self._lengths and name.isascii():
+            return self._by_folded_name.get(fold(name))
+        return field
 
-    def read(self, values: Sequence[tuple[str, Any]]) -> Reading[Any]:
-        """An instance made of (member name, value) pairs. Each is assigned in turn; what does not convert is left out.
+    def read(self, values: Collection[tuple[MemberField[Any], Any]]) -> Reading[Any]:
+        """An instance made of fields and their values. Each is assigned in turn; what does not convert is left out.
 
         So does JsonSerializerInternalReader.PopulateObject (wire-facts 6.1). marshmallow's Schema.load takes no name
         twice, and twice the time.
@@ -100,30 +102,30 @@ class ContractSchema(Schema):
         attributes: dict[str, Any] = {}
         errors: dict[tuple[str, Reason, Arguments], None] = {}
         last_failed: set[str] = set()
-        for name, value in values:
-            attribute, field = self._by_name[name]
+        for field, value in values:
             try:
-                attributes[attribute] = field.read(value, name)
+                attributes[field.attribute_name] = field.read(value)
             except NotConverted as error:
-                errors[name, error.reason, error.arguments] = None
-                last_failed.add(name)
+                errors[field.member_name, error.reason, error.arguments] = None
+                last_failed.add(field.member_name)
             else:
-                last_failed.discard(name)
+                if last_failed:
+                    last_failed.discard(field.member_name)
         repeated = self._repeated(values, attributes, last_failed) if len(attributes) < len(values) else ()
         return Reading(self.contract.cls(**attributes), tuple(Problem(*error) for error in errors), repeated)
 
     def _repeated(
-        self, values: Sequence[tuple[str, Any]], attributes: Mapping[str, Any], last_failed: set[str]
+        self, values: Collection[tuple[MemberField[Any], Any]], attributes: Mapping[str, Any], last_failed: set[str]
     ) -> tuple[Problem, ...]:
         """For each member sent several times: which value counts. If none does, the errors tell it already."""
-        times = Counter(name for name, _ in values)
+        times = Counter(field.member_name for field, _ in values)
         return tuple(
             Problem(
                 name,
                 Skipped.REPEATED_LAST_READABLE_COUNTS if name in last_failed else Skipped.REPEATED_LAST_COUNTS,
             )
             for name, number in times.items()
-            if number > 1 and self._by_name[name][0] in attributes
+            if number > 1 and self._by_name[name].attribute_name in attributes
         )
 
 

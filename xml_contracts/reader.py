@@ -39,6 +39,7 @@ class Reader:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._members = contract.members
+        self._slots = [(m.attribute, m.primitive.read, m) for m in contract.members]
         self._positions: dict[Any, int] = {m.qname: i for i, m in enumerate(contract.members)}
         self._namespaces = {m.name: m.declaring.namespace for m in contract.members}
         # XmlObjectSerializer.IsRootElement: the name of a base contract will do, and anyType.
@@ -71,8 +72,11 @@ class Reader:
             # GetMemberIndex searches forward only: what comes too late is skipped, not refused.
             if position > last:
                 last = position
-                member = self._members[position]
-                values[member.attribute] = _read_member(element, member, objects)
+                attribute, read, member = self._slots[position]
+                if element.keys():
+                    values[attribute] = _read_member(element, member, objects)
+                else:
+                    values[attribute] = _read_text(element, member, read)
             else:
                 _attributes(element)
                 skipped[str(element.tag)] = position
@@ -97,8 +101,7 @@ class Reader:
 
 
 def _read_member(element: Element, member: Member, objects: dict[str, Any]) -> Any:
-    if not element.keys():
-        return _read_value(element, member)
+    """The value of an element that has attributes."""
     attributes = _attributes(element)
     if member.primitive.is_value_type and (attributes.ref or attributes.nil or attributes.id):
         raise DocumentError(MemberFault.VALUE_TYPE_CANNOT_REFER, member=member.name)
@@ -106,7 +109,8 @@ def _read_member(element: Element, member: Member, objects: dict[str, Any]) -> A
         return _referred(attributes.ref, member, objects)
     if attributes.nil:
         return None
-    value = _read_value(element, member, attributes.type)
+    read = _type_reader(element, member, attributes.type) if attributes.type else member.primitive.read
+    value = _read_text(element, member, read)
     if attributes.id:
         if attributes.id in objects:
             raise DocumentError(MemberFault.REPEATED_ID, attributes.id[:40], member=member.name)
@@ -114,10 +118,9 @@ def _read_member(element: Element, member: Member, objects: dict[str, Any]) -> A
     return value
 
 
-def _read_value(element: Element, member: Member, type_: str = "") -> Any:
+def _read_text(element: Element, member: Member, read: Callable[[str], Any]) -> Any:
     if len(element):
         raise DocumentError(MemberFault.ELEMENT_INSIDE, member=member.name)
-    read = _type_reader(element, member, type_) if type_ else member.primitive.read
     try:
         return read(element.text or "")
     except ValueNotReadable as error:

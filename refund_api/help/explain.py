@@ -100,7 +100,7 @@ def _explained(reading: Reading[Any], path: str, settings: Settings, now: dateti
     request = reading.value
     problems = list(reading_problems(reading))
     if request is not None and not problems:
-        problems = list(broken_rules(request))
+        problems = broken_rules(request)
     skipped = [{"member": p.member, "why": in_words.why_skipped(p)} for p in reading.ignored]
     explained: Explained = {
         "members": [] if request is None else [{"name": n, "value": v} for n, v in values_of(request).items()],

@@ -14,7 +14,7 @@ from typing import Any
 from xml_contracts.errors import DocumentError
 from xml_contracts.reading import IgnoredMembers, Problem, Reading, Skipped
 
-from ..build import ContractSchema
+from ..build import ContractSchema, MemberField
 from ..reasons import FormFault
 
 _ESCAPED = re.compile(r"((?:%[0-9a-fA-F]{2})+)")
@@ -35,23 +35,23 @@ def read_form(schema: ContractSchema, body: bytes) -> Reading[Any]:
             again.add(name)
         else:
             first[name] = value
-    values: dict[str, str] = {}
+    values: dict[MemberField[Any], str] = {}
     repeated: dict[str, None] = {}
     unknown: list[str] = []
     for name, value in first.items():
-        member = schema.find(name)
-        if member is None:  # most names need no unescaping, so they are looked up as they are first
+        field = schema.find(name)
+        if field is None:  # most names need no unescaping, so they are looked up as they are first
             plain = _unescape(name)
             if (model_name := _model_name(plain)) != name:
-                member = schema.find(model_name)
-            if member is None:
+                field = schema.find(model_name)
+            if field is None:
                 unknown.append(plain)
                 continue
-        if member in values or (again and name in again):
-            repeated[member] = None
-        if member not in values:
-            values[member] = _unescape(value)
-    reading = schema.read(list(values.items()))
+        if field in values or (again and name in again):
+            repeated[field.member_name] = None
+        if field not in values:
+            values[field] = _unescape(value)
+    reading = schema.read(values.items())
     return replace(reading, ignored=_ignored(repeated, unknown)) if repeated or unknown else reading
 
 

@@ -24,12 +24,12 @@ class JsonString(MemberField[str]):
     """Text; a number as its raw text, a boolean as its name."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        if isinstance(value, Integer | Real):
+        if type(value) is str:
+            return value if value.isascii() else replace_lone_surrogates(value)
+        if isinstance(value, str):  # Integer or Real
             if math.isinf(float(value)):
                 raise NotConverted(ConversionFault.TOO_LARGE_FOR_DOUBLE)
             return str(value)
-        if isinstance(value, str):
-            return value if value.isascii() else replace_lone_surrogates(value)
         if isinstance(value, bool):
             return "true" if value else "false"
         raise DocumentError(JsonFault.NOT_TEXT, member=attr)

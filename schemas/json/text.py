@@ -17,7 +17,7 @@ from xml_contracts.errors import DocumentError, ValueNotWritable
 from xml_contracts.primitives import write_int32, write_string
 from xml_contracts.reading import IgnoredMembers, Problem, Reading
 
-from ..build import ContractSchema, Visitor
+from ..build import ContractSchema, MemberField, Visitor
 from ..reasons import ConversionFault, JsonFault
 from .tokens import (
     MAX_DEPTH,
@@ -41,6 +41,7 @@ _BYTE_ORDER_MARKS: Final = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
+_ALL_MARKS: Final = tuple(mark for mark, _ in _BYTE_ORDER_MARKS)
 # JavaScriptUtils: controls below U+0020, quote, backslash, and three ends of lines; nothing else (wire-facts 7.2).
 _ESCAPES: Final = {
     **{code: f"\\u{code:04x}" for code in (*range(0x20), 0x85, 0x2028, 0x2029)},
@@ -68,8 +69,8 @@ def _decode(body: bytes, charset: str) -> str:
     mark, encoding = b"", "utf-16-le" if charset == "utf-16" else "utf-8"
     if charset == "utf-16" and body.startswith(b"\xff\xfe"):
         mark = b"\xff\xfe"  # the byte order mark of the charset itself is looked for first
-    else:
-        mark, encoding = next((m for m in _BYTE_ORDER_MARKS if body.startswith(m[0])), (mark, encoding))
+    elif body.startswith(_ALL_MARKS):
+        mark, encoding = next(m for m in _BYTE_ORDER_MARKS if body.startswith(m[0]))
     try:
         return body[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
@@ -77,21 +78,21 @@ def _decode(body: bytes, charset: str) -> str:
 
 
 def _read_members(schema: ContractSchema, model: Model) -> Reading[Any]:
-    known: list[tuple[str, Any]] = []
+    known: list[tuple[MemberField[Any], Any]] = []
     unknown: list[str] = []
     passed_over: list[Any] = []
     for name, value in model.members:
-        member = schema.find(name)
-        if member is None:
+        field = schema.find(name)
+        if field is None:
             unknown.append(name)
             passed_over.append(value)
             continue
         if type(value) in _CONTAINERS:
             stops = _stops_in(value, model.level)
             if stops > (model.level == MAX_DEPTH):
-                raise DocumentError(JsonFault.STOP, member=member)
+                raise DocumentError(JsonFault.STOP, member=field.member_name)
             value = _LARGE if stops else value  # the reader stopped at the container, and once is like a number
-        known.append((member, value))
+        known.append((field, value))
     if not unknown:
         return schema.read(known)
     stopped = _pass_over(passed_over, model.level)
