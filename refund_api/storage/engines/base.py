@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import BindParameter, Column, ColumnElement, Connection, Engine, Insert, Table, TableValuedAlias
+from sqlalchemy import BindParameter, Column, ColumnElement, Connection, Engine, Insert, Select, Table, TableValuedAlias
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
 from ..budget import Budget, Verdict
@@ -21,8 +22,11 @@ WAYS_OUT = "restore it; only where there never was a ledger, make one with `refu
 """What an operator can do when the ledger is missing."""
 
 
-Rows = Sequence[tuple[Any, ...]]
+Row = tuple[Any, ...]
+Rows = Sequence[Row]
 """Rows of a table, as the values of some of its columns."""
+
+Clause = Select[Any] | UpdateBase
 
 
 class EngineKind(Protocol):
@@ -60,6 +64,15 @@ class EngineKind(Protocol):
 
     def insert_unless_exists(self, table: Table, key: str) -> Insert:
         """An INSERT of one row that does nothing, and counts 0 rows, when the column `key` has the value already."""
+
+    def compile(self, clause: Clause) -> SQLCompiler:
+        """The text of a statement, for execute(). Its values have places: `positiontup` names them in order."""
+
+    def execute(self, driver: Any, sql: str, values: Row) -> tuple[int, list[Row]]:
+        """Execute it on a connection of the driver: how many rows were written, and all rows of the answer.
+
+        An error is one of the driver.
+        """
 
     def pairs(self, texts: BindParameter[str]) -> TableValuedAlias:
         """A table of the parameter, a JSON object: a row for each member, with the columns `key` and `value`."""

@@ -3,7 +3,7 @@
 SQLAlchemy takes longer to execute a statement than the driver and SQLite do together, and a third of the processor time
 of a cancellation on PostgreSQL (docs/adr/0014). So a statement is written in SQLAlchemy's language, which knows the
 tables and both engines. At its first use on an engine it becomes a text, with a function for each value that the driver
-does not take or give as it is. After that a request only converts values and calls the driver's cursor. Errors are
+does not take or give as it is. After that a request only converts values, and the engine executes the text. Errors are
 those of SQLAlchemy, and a lost connection is noticed, as if SQLAlchemy had executed it.
 """
 
@@ -12,16 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Dialect, Select
-from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy import Connection, Select
 
-from .base import EngineKind
+from .base import Clause, EngineKind, Row
 from .driver_errors import raise_as_sqlalchemy
 from .table import kind_of
 
 K = TypeVar("K")
-Row = tuple[Any, ...]
-Clause = Select[Any] | UpdateBase
 _Convert = Callable[[Any], Any]
 
 
@@ -34,10 +31,11 @@ class Statement:
 
     def on(self, connection: Connection) -> _Text:
         """The text for the engine of this connection."""
-        dialect = connection.dialect
-        if dialect.name not in self._texts:
-            self._texts[dialect.name] = _Text(self.make(kind_of(connection)), dialect)
-        return self._texts[dialect.name]
+        name = connection.dialect.name
+        if name not in self._texts:
+            kind = kind_of(connection)
+            self._texts[name] = _Text(self.make(kind), kind)
+        return self._texts[name]
 
 
 def always(clause: Clause) -> Statement:
@@ -46,12 +44,14 @@ def always(clause: Clause) -> Statement:
 
 
 class _Text:
-    """A statement as one driver takes it."""
+    """A statement as one engine executes it."""
 
-    def __init__(self, clause: Clause, dialect: Dialect) -> None:
-        compiled = clause.compile(dialect=dialect)
+    def __init__(self, clause: Clause, kind: EngineKind) -> None:
+        compiled = kind.compile(clause)
+        dialect = compiled.dialect
         self.sql = str(compiled)
-        self._order = compiled.positiontup  # None: this driver takes values by name
+        self.execute = kind.execute
+        self._order = compiled.positiontup or ()
         self._constants = {name: value.value for name, value in compiled.binds.items() if not value.required}
         self._to_driver = _converters(
             {name: value.type.dialect_impl(dialect).bind_processor(dialect) for name, value in compiled.binds.items()}
@@ -64,12 +64,12 @@ class _Text:
             }
         )
 
-    def bound(self, values: Mapping[str, Any]) -> Mapping[str, Any] | Row:
-        """The values as the driver takes them. ValueError: one is of no use to its column."""
+    def bound(self, values: Mapping[str, Any]) -> Row:
+        """The values as the driver takes them, in their order. ValueError: one is of no use to its column."""
         bound = {**self._constants, **values}
         for name, convert in self._to_driver.items():
             bound[name] = convert(bound[name])
-        return bound if self._order is None else tuple([bound[name] for name in self._order])
+        return tuple([bound[name] for name in self._order])
 
     def read(self, row: Row) -> Row:
         """The row of an answer, with the values that SQLAlchemy would give."""
@@ -86,29 +86,26 @@ def _converters(processors: Mapping[K, _Convert | None]) -> dict[K, _Convert]:
 
 
 class DriverCursor:
-    """Executes statements inside the transaction of a connection, on one cursor of its driver. DBAPIError."""
+    """Executes statements inside the transaction of a connection, through its driver. DBAPIError."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._cursor = connection.connection.cursor()
+        self._driver = connection.connection.driver_connection
 
     def run(self, statement: Statement, values: Mapping[str, Any]) -> int:
         """How many rows were written."""
-        text = statement.on(self._connection)
-        bound = text.bound(values)
-        try:
-            self._cursor.execute(text.sql, bound)
-        except BaseException as error:
-            raise_as_sqlalchemy(self._connection, error)
-        return self._cursor.rowcount
+        written, _ = self._execute(statement.on(self._connection), values)
+        return written
 
     def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
         """Every row of the answer."""
         text = statement.on(self._connection)
+        _, rows = self._execute(text, values)
+        return [text.read(row) for row in rows]
+
+    def _execute(self, text: _Text, values: Mapping[str, Any]) -> tuple[int, list[Row]]:
         bound = text.bound(values)
         try:
-            self._cursor.execute(text.sql, bound)
-            rows = self._cursor.fetchall()
+            return text.execute(self._driver, text.sql, bound)
         except BaseException as error:
             raise_as_sqlalchemy(self._connection, error)
-        return [text.read(row) for row in rows]

@@ -34,6 +34,8 @@ from .postgres_rows import is_among as is_among
 from .postgres_rows import pairs as pairs
 from .postgres_rows import together as together
 from .postgres_rows import update_rows as update_rows
+from .postgres_statements import compile as compile
+from .postgres_statements import execute as execute
 from .postgres_url import hosts, parse
 
 NO_LEDGER = "the database has no ledger where the search_path of this user finds it"
@@ -86,8 +88,8 @@ _AGAIN = ("40", "08", "57P", "25P03", "25P04", "23505", "0A000", "26000", "42P05
 # lacks a privilege. XX: the server has a bug or a broken page.
 _UNAVAILABLE = ("25006", "42P01", "42703", "42501", "XX")
 # What is tried again must not be tried on the same connection: a standby stays one, and a new connection looks for the
-# new primary; psycopg remembers which statements it has prepared.
-_ON_A_NEW_CONNECTION = ("25006", "26000", "42P05")
+# new primary; a connection remembers which statements it has prepared.
+_ON_A_NEW_CONNECTION = ("25006", "0A000", "26000", "42P05")
 # libpq gives no SQLSTATE when connecting fails, so its English text is looked for. The refusals of a server with other
 # lc_messages are not recognised: they are retried as if the connection were lost.
 _REFUSED = ("too many clients", "too many connections", "connection slots", "authentication failed", "does not exist")

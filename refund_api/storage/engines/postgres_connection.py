@@ -20,7 +20,7 @@ import math
 import secrets
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Self, TypeVar
 
@@ -28,6 +28,7 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 
 from ...ports import LedgerUnavailable
 
@@ -64,6 +65,14 @@ class BoundedConnection(psycopg.Connection[Any]):
     synchronous_commit = "on"  # a role may ask for more, which is `remote_apply`, but not for less
     _warned: str | None = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # A pgbouncer that does not know of prepared statements lends one connection to the server to many clients: with
+        # the same names, one would run what another has prepared. psycopg counts its own from 0 in each connection.
+        self._prefix = f"refund_{secrets.token_hex(8)}"
+        self._statement_names: dict[str, bytes] = {}
+        self._prepared._prepared_idx = secrets.randbits(62)
+
     @classmethod
     def open(cls, *args: Any, **options: Any) -> Self:
         """psycopg.connect. What SQLAlchemy asks the server before the transaction begins has the same end."""
@@ -73,9 +82,6 @@ class BoundedConnection(psycopg.Connection[Any]):
         if asked == ("remote_apply",):
             connection.synchronous_commit = "remote_apply"
         connection.autocommit = False
-        # psycopg counts its prepared statements from 0 in each connection. A pgbouncer that does not know of them lends
-        # one connection to the server to many clients: a name would call whatever another client has prepared under it.
-        connection._prepared._prepared_idx = secrets.randbits(62)
         connection.add_notice_handler(connection.note)
         return connection
 
@@ -133,13 +139,33 @@ class BoundedConnection(psycopg.Connection[Any]):
         level = f" ISOLATION LEVEL {self.isolation_level.name.replace('_', ' ')}" if self.isolation_level else ""
         mode = " READ ONLY" if read_only else ""  # not READ WRITE, which would overrule a server that is made read only
         with self.lock:
-            self.wait(self._send(f"BEGIN{level}{mode};{settings}"))
+            self.pgconn.send_query(f"BEGIN{level}{mode};{settings}".encode())
+            self._answer()
 
-    def _send(self, statements: str) -> PQGen[None]:
-        self.pgconn.send_query(statements.encode())
-        for result in (yield from execute(self.pgconn)):
+    def run_prepared(self, statement: str, values: Sequence[bytes | None]) -> PGresult:
+        """Run a statement, which has the places `$1`, `$2`, …, and which the server prepares when it is first run here.
+
+        It runs in the transaction of the connection; as in psycopg, one begins where there is none. psycopg.Error.
+        """
+        if self.pgconn.transaction_status == TransactionStatus.IDLE:
+            self.begin("", read_only=False)
+        with self.lock:
+            name = self._statement_names.get(statement)
+            if name is None:
+                name = f"{self._prefix}_{len(self._statement_names)}".encode()
+                self.pgconn.send_prepare(name, statement.encode())
+                self._answer()
+                self._statement_names[statement] = name
+            self.pgconn.send_query_prepared(name, values)
+            return self._answer()
+
+    def _answer(self) -> PGresult:
+        """Of the last statement that was sent. psycopg.Error: of the first that failed."""
+        results: list[PGresult] = self.wait(execute(self.pgconn))
+        for result in results:
             if result.status == ExecStatus.FATAL_ERROR:
                 raise psycopg.errors.error_from_result(result)
+        return results[-1]
 
     def commit(self) -> None:
         """Commit. LedgerUnavailable: the COMMIT was cancelled, or it is on this server and on no standby.

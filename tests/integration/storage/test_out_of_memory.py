@@ -61,7 +61,7 @@ class Driver:
 
         def noting(cursor: DriverCursor, connection: Connection) -> None:
             make(cursor, connection)
-            cursor._cursor = cast(Any, _Cursor(self, cursor._cursor))
+            cursor._driver = cast(Any, _Noted(self, cursor._driver))
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(DriverCursor, "__init__", noting)
@@ -72,19 +72,20 @@ class Driver:
                     event.remove(self.engine, name, listener)
 
 
-class _Cursor:
-    """A cursor of the driver whose statements are noted."""
+class _Noted:
+    """A connection of either driver whose statements are noted."""
 
-    def __init__(self, driver: Driver, cursor: Any) -> None:
+    def __init__(self, driver: Driver, connection: Any) -> None:
         self._driver = driver
-        self._cursor = cursor
+        self._connection = connection
 
-    def execute(self, statement: str, values: object) -> None:
+    def execute(self, statement: str, values: object) -> Any:
         self._driver.note(statement)
-        self._cursor.execute(statement, values)
+        return self._connection.execute(statement, values)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._cursor, name)
+    def run_prepared(self, statement: str, values: object) -> Any:
+        self._driver.note(statement)
+        return self._connection.run_prepared(statement, values)
 
 
 def statements_of(engine: Engine, work: Callable[[Ledger], Any]) -> list[str]:
