@@ -12,6 +12,7 @@ from refund_api import cli
 from refund_api.actions import ACTIONS, Action, Handler
 from refund_api.domain import CHINA
 from refund_api.help.blueprint import make_help
+from refund_api.http.application import Application
 from refund_api.http.blueprint import make_blueprint
 from refund_api.http.edge import Edge, Endpoint
 from refund_api.http.proxies import behind_proxies
@@ -51,7 +52,7 @@ def create_app(
     Without settings the environment is read when it is first needed, so that every command can start and say what is
     wrong. `app.extensions["refund_api"]` are its Metrics.
     """
-    app = Flask(__name__, static_folder=None)
+    app = Application(__name__, static_folder=None)
     if settings is None and handler is not None:
         settings = Settings()
     read_settings = Once(partial(_given_or_environ, settings))

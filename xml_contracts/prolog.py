@@ -47,9 +47,6 @@ _NO_MEMORY: Final = expat.errors.codes[expat.errors.XML_ERROR_NO_MEMORY]
 # In document order, so that a comment hides a CDATA section and the other way round.
 _MARKUP = re.compile(r"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<[?!]", re.DOTALL)
 
-# From a character beyond ASCII to the next bracket, which is kept if it is `>`. No character is looked at twice.
-_BEHIND_NON_ASCII = re.compile(r"[^\x00-\x7f][^<>]*+(>?)")
-
 
 def read_text(data: bytes, charset: str) -> str:
     """The document as text, its declaration blanked out; `charset` is `utf-8` or `utf-16` (little endian)."""
@@ -109,7 +106,7 @@ def _cdata_with_references(match: re.Match[str]) -> str:
 
 def _has_tag_beyond_ascii(text: str) -> bool:
     """Whether a tag may have a name beyond ASCII; in a well-formed document a tag has no `<` inside."""
-    return ">" in _BEHIND_NON_ASCII.findall(text)
+    return not "".join([piece.rpartition(">")[0] for piece in text.split("<") if not piece.isascii()]).isascii()
 
 
 def check_well_formed(text: str) -> None:

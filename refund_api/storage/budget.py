@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -16,7 +16,7 @@ class Budget:
 
     def after(self, seconds: float) -> Budget:
         """What is left of it when some seconds were spent before the transaction."""
-        return replace(self, whole=max(0.0, self.whole - seconds))
+        return Budget(self.lock, self.statement, max(0.0, self.whole - seconds))
 
 
 DEFAULT_BUDGET = Budget()

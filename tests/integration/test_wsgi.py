@@ -32,7 +32,6 @@ class Client:
     def __init__(self, handler: Handler, settings: Settings | None = None, clock: Clock = utc_now) -> None:
         self.app = create_app(settings, handler=handler, clock=clock)
         self.app.add_url_rule("/ordinary", view_func=lambda: "fine")
-        self.app.add_url_rule("/help/", view_func=lambda: "help", endpoint="help")
 
     def send(
         self,
@@ -261,6 +260,20 @@ def test_an_odd_host_does_no_harm(client: Client, host: str) -> None:
     status, headers, _ = client.send(path="/nope", HTTP_HOST=host)
     assert status[:3] in ("400", "404")
     assert headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+def test_a_request_that_offers_to_become_a_websocket_is_served_like_any_other(
+    client: Client, recorder: Recorder
+) -> None:
+    status, _, _ = client.send(headers=[JSON], body="{}", HTTP_CONNECTION="Upgrade", HTTP_UPGRADE="websocket")
+    assert status == "200 OK" and recorder.seen
+
+
+def test_no_route_redirects_because_the_application_knows_no_host_to_redirect_to() -> None:
+    rules = list(create_app(Settings(help="demo", ops=True)).url_map.iter_rules())
+    assert len(rules) > 10
+    assert [rule for rule in rules if rule.merge_slashes or rule.redirect_to or rule.defaults] == []
+    assert [rule for rule in rules if rule.strict_slashes and rule.rule.endswith("/")] == []
 
 
 # --- context --------------------------------------------------------------------------------------------------------

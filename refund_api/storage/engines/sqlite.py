@@ -128,8 +128,7 @@ def _path(database: str) -> Path:
 def writing(engine: Engine, budget: Budget, end: float) -> Iterator[Connection]:
     """One writing transaction, while holding the file lock. LedgerUnavailable: no file, or no lock in its budget."""
     path = _path(engine.url.database or "")
-    file_identity(path)
-    with lock_of(real_path(path)).held(_lock_seconds(budget, end)):
+    with lock_of(real_path(path, file_identity(path))).held(_lock_seconds(budget, end)):
         with _transaction(engine, budget, end) as connection:
             file = connection.connection.info["file"]
             yield connection
@@ -203,7 +202,8 @@ def insert_unless_exists(table: Table, key: str) -> Insert:
 
 def problems(connection: Connection) -> list[str]:
     """A file, a directory, a lock file or a disk that cannot be written to."""
-    path = real_path(Path(connection.engine.url.database or ""))
+    named = Path(connection.engine.url.database or "")
+    path = real_path(named, file_identity(named))
     sentences = [f"not writable: {needed}" for needed in (path, path.parent) if not os.access(needed, os.W_OK)]
     try:
         lock_of(path).probe()

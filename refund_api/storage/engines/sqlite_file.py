@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,9 @@ def file_identity(path: Path) -> FileIdentity:
     return status.st_dev, status.st_ino
 
 
-def real_path(path: Path) -> Path:
-    """The file that a symbolic link leads to now: SQLite's journal and our lock are beside that file."""
+@lru_cache(maxsize=8)  # to follow the links takes as long as a statement
+def real_path(path: Path, file: FileIdentity) -> Path:
+    """Where the file is that `path` leads to, through symbolic links: SQLite's journal and our lock are beside it."""
     return Path(os.path.realpath(path))
 
 
