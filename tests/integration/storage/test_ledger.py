@@ -70,6 +70,24 @@ def test_record_writes_the_refund_its_items_and_an_outbox_row(engine: Engine) ->
     assert dict(outbox) == key | {"state": "new", "attempts": 0, "next_try_at": later, "last_error": None}
 
 
+@pytest.mark.parametrize("reason", [None, "", "行程有变 \U0001f684", "a\r\n'\\\"{},%s $1", "x" * 500])
+def test_a_reason_comes_back_as_it_was_written(engine: Engine, reason: str | None) -> None:
+    book(engine)
+    SqlUnitOfWork(engine).run(lambda ledger: ledger.record(replace(a_refund(), reason=reason), closes_order=False))
+    with engine.connect() as connection:
+        assert connection.scalar(select(refund.c.reason)) == reason
+
+
+def test_an_amount_of_64_bits_and_a_time_with_microseconds_come_back_as_they_were(engine: Engine) -> None:
+    book(engine)
+    at = NOW.replace(microsecond=1)
+    rich = replace(a_refund(), items={ALICE: 2**63 - 1}, decided_at=at)
+    SqlUnitOfWork(engine, clock=lambda: at).run(lambda ledger: ledger.record(rich, closes_order=False))
+    with engine.connect() as connection:
+        row = connection.execute(select(refund.c.amount_minor, refund.c.recorded_at, refund.c.decided_at)).one()
+    assert tuple(row) == (2**63 - 1, at, at)
+
+
 def test_the_last_refund_closes_the_order_and_no_other(engine: Engine) -> None:
     book(engine)
     book(engine, "another")

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import Connection, Engine, insert, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.storage.budget import Budget, Verdict
@@ -23,14 +23,14 @@ from refund_api.storage.engines import postgres
 from refund_api.storage.engines.postgres_connection import BoundedConnection
 from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.shop.order_view import read_order
-from refund_api.storage.tables import orders
+from refund_api.storage.tables import orders, refund
 from refund_api.storage.transaction import run_writing
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute
 from tests.world import ALICE, ORDER
 
 from .conftest import opened
-from .given import GENEROUS, NOW, SMALL, a_refund, at_once, book, cancel, once, pid_of, url_of
+from .given import GENEROUS, NOW, SMALL, a_refund, at_once, book, cancel, count, once, pid_of, url_of
 
 
 def test_a_deadlock_is_run_again(postgres_engine: Engine) -> None:
@@ -172,10 +172,25 @@ def test_dates_are_read_whatever_style_the_role_has(own_engine: Engine) -> None:
 
 def test_a_column_that_a_migration_has_widened_costs_nobody_an_answer(postgres_engine: Engine) -> None:
     book(postgres_engine)
-    for _ in range(10):  # psycopg prepares what it sees often
-        number = SqlUnitOfWork(postgres_engine).run(cancel)
+    number = SqlUnitOfWork(postgres_engine).run(cancel)  # its connection has prepared the statements now
     execute(url_of(postgres_engine), "ALTER TABLE orders ALTER state TYPE VARCHAR(32)")
     assert SqlUnitOfWork(postgres_engine).run(cancel) == number
+
+
+def test_a_text_with_nul_which_libpq_would_cut_is_refused(postgres_engine: Engine) -> None:
+    book(postgres_engine)
+    cut = replace(a_refund(), reason="plans\0 changed")
+    with pytest.raises(DataError, match="NUL"):
+        SqlUnitOfWork(postgres_engine).run(lambda ledger: ledger.record(cut, closes_order=False))
+    assert count(postgres_engine, refund) == 0
+
+
+def test_a_statement_outside_of_a_transaction_begins_one(postgres_engine: Engine) -> None:
+    book(postgres_engine)
+    with postgres_engine.connect() as connection:
+        SqlLedger(connection).record(a_refund(), closes_order=False)
+        connection.connection.rollback()
+    assert count(postgres_engine, refund) == 0
 
 
 def test_no_error_shows_the_row_it_is_about(postgres_engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
