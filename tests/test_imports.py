@@ -1,4 +1,4 @@
-"""Importing a module opens no file or socket and starts no thread: gunicorn's master imports all of them and forks."""
+"""What an import leaves: no file, socket or thread, as gunicorn's master imports all and forks; and nothing slow for nothing."""
 
 from __future__ import annotations
 
@@ -59,3 +59,11 @@ def test_what_a_planted_module_leaves_is_found(code: str, left: str, tmp_path: o
     with open(os.path.join(tmp_path, "planted.py"), "w") as module:
         module.write(code)
     assert left in left_by_importing("planted", PYTHONPATH=str(tmp_path))
+
+
+@pytest.mark.parametrize("url", ["sqlite:///never-opened.db", "postgresql://nobody@127.0.0.1:1/none"])
+def test_a_worker_does_not_load_what_only_an_upgrade_or_a_terminal_needs(url: str) -> None:
+    code = "import app, sys; app.create_app(); print(*sorted({'alembic', 'mako', 'structlog', 'rich'} & sys.modules.keys()))"
+    env = {**os.environ, "REFUND_API_DATABASE_URL": url}
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True, capture_output=True, text=True)
+    assert loaded.stdout == "\n"

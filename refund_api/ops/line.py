@@ -10,12 +10,13 @@ import json
 import logging
 import os
 import time
-from functools import lru_cache
-from typing import Any, Final
-
-from structlog.dev import ConsoleRenderer
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from . import told_errors
+
+if TYPE_CHECKING:
+    from structlog.dev import ConsoleRenderer
 
 LONGEST_TEXT: Final = 1500
 """Characters of a text; what is behind them is cut off. A line should fit into what a pipe takes whole."""
@@ -24,7 +25,6 @@ Line = dict[str, Any]
 
 _LEVELS: Final = {level: logging.getLevelName(level).lower() for level in (10, 20, 30, 40, 50)}
 _encode = json.JSONEncoder(separators=(",", ":"), default=repr).encode
-_to_text = ConsoleRenderer(repr_native_str=True, sort_keys=False, pad_event_to=20)
 
 
 def make_line(seconds: float, level: int, event: str, fields: dict[str, Any]) -> Line:
@@ -58,7 +58,15 @@ def as_json(line: Line) -> str:
 def as_text(line: Line) -> str:
     """The line in colours; an exception takes some more. Takes `line` to pieces."""
     line["timestamp"] = _time(line["timestamp"])
-    return str(_to_text(None, "", line))
+    return str(_renderer()(None, "", line))
+
+
+@cache
+def _renderer() -> ConsoleRenderer:
+    """Imported for a terminal alone: a service that writes JSON starts without it."""
+    from structlog.dev import ConsoleRenderer
+
+    return ConsoleRenderer(repr_native_str=True, sort_keys=False, pad_event_to=20)
 
 
 def _time(seconds: float) -> str:

@@ -1,14 +1,14 @@
-"""The schema of a database: which revision it has, and how it gets the one that this code needs."""
+"""The schema of a database: which revision it has, and how it gets the one that this code needs.
+
+Only an upgrade needs Alembic. It is imported then and not before: a worker would start a fifth later, for nothing.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import DBAPIError
 
@@ -17,6 +17,10 @@ from .budget import Budget
 from .engines.table import kind_of
 from .transaction import run_reading, run_writing
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
 _UPGRADING = Budget(statement=3600, whole=3600)
 
 # Alembic's table. Its own MigrationContext makes a new Table at each look, and the engine keeps hundreds of statements
@@ -26,8 +30,10 @@ _VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32)
 
 def alembic_config(connection: Connection | None = None) -> Config:
     """Alembic's configuration; commands that look at a database need the connection."""
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.attributes["connection"] = connection
@@ -36,14 +42,15 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 @cache
 def head() -> str:
-    """The revision this code needs."""
-    revision = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    assert revision is not None
-    return revision
+    """The revision this code needs: the last one. The file of each begins with its number."""
+    return max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def upgrade(engine: Engine) -> str | None:
     """Bring the schema to head(), in one transaction; returns the revision before. LedgerUnavailable."""
+    from alembic import command
+    from alembic.util import CommandError
+
     kind_of(engine).make_database(engine)
     before = current(engine)
     if suffices(before):

@@ -11,6 +11,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import CheckConstraint, Engine, ForeignKeyConstraint, UniqueConstraint, inspect, text
 from sqlalchemy.dialects import postgresql
@@ -58,6 +59,10 @@ def _described(engine: Engine) -> dict[str, object]:
         )
         for name in sorted(TABLES)
     }
+
+
+def test_the_last_revision_is_the_one_that_alembic_finds() -> None:
+    assert ScriptDirectory.from_config(schema.alembic_config()).get_heads() == [schema.head()]
 
 
 def test_an_upgrade_is_harmless_to_repeat(empty_url: str) -> None:
