@@ -89,7 +89,9 @@ _AGAIN = ("40", "08", "57P", "25P03", "25P04", "23505", "0A000", "26000", "42P05
 _UNAVAILABLE = ("25006", "42P01", "42703", "42501", "XX")
 # What is tried again must not be tried on the same connection: a standby stays one, and a new connection looks for the
 # new primary; a connection remembers which statements it has prepared.
-_ON_A_NEW_CONNECTION = ("25006", "0A000", "26000", "42P05")
+_ON_A_NEW_CONNECTION = ("25006", "26000", "42P05")
+# Each connection of the pool would fail alike, so all are made anew: one attempt is lost, not one for each of them.
+_ON_A_NEW_POOL = "0A000"
 # libpq gives no SQLSTATE when connecting fails, so its English text is looked for. The refusals of a server with other
 # lc_messages are not recognised: they are retried as if the connection were lost.
 _REFUSED = ("too many clients", "too many connections", "connection slots", "authentication failed", "does not exist")
@@ -119,6 +121,7 @@ def engine_for(url: str, *, threads: int) -> Engine:
         return BoundedConnection.open(*args, **options)
 
     event.listen(engine, "handle_error", _leave_out_the_row)
+    event.listen(engine, "handle_error", _leave_old_connections)
     return engine
 
 
@@ -128,6 +131,11 @@ def _leave_out_the_row(context: ExceptionContext) -> None:
     if isinstance(error, psycopg.Error) and error.diag.message_primary and context.sqlalchemy_exception:
         for shown in (error, context.sqlalchemy_exception):
             shown.args = (error.diag.message_primary,)
+
+
+def _leave_old_connections(context: ExceptionContext) -> None:
+    """SQLAlchemy then makes every connection of the pool anew before its next use, as when the server was restarted."""
+    context.is_disconnect |= getattr(context.original_exception, "sqlstate", None) == _ON_A_NEW_POOL
 
 
 def directory_to_make(url: str) -> None:

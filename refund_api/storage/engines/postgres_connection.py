@@ -68,15 +68,17 @@ class BoundedConnection(psycopg.Connection[Any]):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         # A pgbouncer that does not know of prepared statements lends one connection to the server to many clients: with
-        # the same names, one would run what another has prepared. psycopg counts its own from 0 in each connection.
+        # the same names, one would run what another has prepared.
         self._prefix = f"refund_{secrets.token_hex(8)}"
         self._statement_names: dict[str, bytes] = {}
-        self._prepared._prepared_idx = secrets.randbits(62)
 
     @classmethod
     def open(cls, *args: Any, **options: Any) -> Self:
-        """psycopg.connect. What SQLAlchemy asks the server before the transaction begins has the same end."""
-        connection = cls.connect(*args, **options, autocommit=True)
+        """psycopg.connect. What SQLAlchemy asks the server before the transaction begins has the same end.
+
+        psycopg prepares nothing by itself: after a ROLLBACK it would deallocate all, and ours are among them.
+        """
+        connection = cls.connect(*args, **options, autocommit=True, prepare_threshold=None)
         connection.end_by(_thread.end)
         (asked,) = connection.execute("SHOW synchronous_commit").fetchall()
         if asked == ("remote_apply",):

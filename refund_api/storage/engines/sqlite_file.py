@@ -35,9 +35,20 @@ def file_identity(path: Path) -> FileIdentity:
     return status.st_dev, status.st_ino
 
 
-@lru_cache(maxsize=8)  # to follow the links takes as long as a statement
 def real_path(path: Path, file: FileIdentity) -> Path:
     """Where the file is that `path` leads to, through symbolic links: SQLite's journal and our lock are beside it."""
+    followed = _followed(path, file)
+    try:
+        if file_identity(followed) == file:
+            return followed
+    except LedgerUnavailable:
+        pass
+    _followed.cache_clear()  # somebody has moved the file, and the links lead to its new place
+    return _followed(path, file)
+
+
+@lru_cache(maxsize=8)  # to follow the links takes as long as a statement
+def _followed(path: Path, file: FileIdentity) -> Path:
     return Path(os.path.realpath(path))
 
 

@@ -17,6 +17,7 @@ from psycopg import sql
 from sqlalchemy import Connection, Engine, insert, select, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
+from refund_api.cancel.decision import Repeated, decide
 from refund_api.ports import Ledger, LedgerUnavailable
 from refund_api.storage.budget import Budget, Verdict
 from refund_api.storage.engines import postgres
@@ -30,7 +31,7 @@ from tests.postgres import execute
 from tests.world import ALICE, ORDER
 
 from .conftest import opened
-from .given import GENEROUS, NOW, SMALL, a_refund, at_once, book, cancel, count, once, pid_of, url_of
+from .given import GENEROUS, NOW, SMALL, a_refund, asked, at_once, book, cancel, count, once, pid_of, url_of
 
 
 def test_a_deadlock_is_run_again(postgres_engine: Engine) -> None:
@@ -170,11 +171,18 @@ def test_dates_are_read_whatever_style_the_role_has(own_engine: Engine) -> None:
     assert (view.order.train_date, view.refunds[0].decided_at) == (date(2027, 6, 1), NOW)
 
 
-def test_a_column_that_a_migration_has_widened_costs_nobody_an_answer(postgres_engine: Engine) -> None:
+def test_a_column_that_a_migration_has_widened_costs_one_attempt_however_many_connections_there_are(
+    postgres_engine: Engine,
+) -> None:
     book(postgres_engine)
-    number = SqlUnitOfWork(postgres_engine).run(cancel)  # its connection has prepared the statements now
+    unit_of_work = SqlUnitOfWork(postgres_engine)
+    number = unit_of_work.run(cancel)
+    with postgres_engine.connect() as first, postgres_engine.connect() as second, postgres_engine.connect() as third:
+        for connection in (first, second, third):
+            SqlLedger(connection).lock_order("another")  # each has prepared the statement now
     execute(url_of(postgres_engine), "ALTER TABLE orders ALTER state TYPE VARCHAR(32)")
-    assert SqlUnitOfWork(postgres_engine).run(cancel) == number
+    decided = decide(unit_of_work, asked())
+    assert (decided.decision, decided.attempts) == (Repeated(str(number)), 2)
 
 
 def test_a_text_with_nul_which_libpq_would_cut_is_refused(postgres_engine: Engine) -> None:

@@ -19,20 +19,24 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, event, select, text
 
+from refund_api.cancel.decision import decide
 from refund_api.ports import LedgerUnavailable
 from refund_api.storage import health
 from refund_api.storage.budget import Budget
 from refund_api.storage.engines.postgres_connection import BoundedConnection, connecting_until
 from refund_api.storage.engines.urls import make_engine
+from refund_api.storage.ledger import SqlLedger
 from refund_api.storage.tables import orders, refund
 from refund_api.storage.transaction import run_writing
 from refund_api.storage.unit_of_work import SqlUnitOfWork
 from tests.postgres import execute
+from tests.world import ORDER
 
 from .conftest import opened
 from .given import (
     GENEROUS,
     SMALL,
+    asked,
     at_once,
     book,
     cancel,
@@ -249,12 +253,28 @@ def test_no_two_connections_give_a_prepared_statement_the_same_name(postgres_url
     """A pgbouncer that does not know of prepared statements would let one call what the other has prepared."""
 
     def names(connection: Connection) -> set[str]:
-        for _ in range(6):
-            connection.execute(select(orders))
+        SqlLedger(connection).history(ORDER, "")
         return set(connection.scalars(text("SELECT name FROM pg_prepared_statements")))
 
     with opened(postgres_url) as engine, engine.connect() as one, engine.connect() as another:
         assert len(names(one) | names(another)) == 2
+
+
+def test_a_rollback_takes_no_prepared_statement_from_a_connection(postgres_url: str) -> None:
+    """psycopg would deallocate all of them if it had prepared one itself, as it does when a statement comes often."""
+
+    def roll_back(connection: Connection) -> None:
+        for _ in range(6):
+            connection.execute(select(orders))
+        raise ZeroDivisionError
+
+    with opened(postgres_url, threads=1) as engine:
+        book(engine)
+        unit_of_work = SqlUnitOfWork(engine)
+        unit_of_work.run(cancel)
+        with pytest.raises(ZeroDivisionError):
+            run_writing(engine, roll_back)
+        assert decide(unit_of_work, asked()).attempts == 1
 
 
 def test_without_psycopg_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -293,6 +293,23 @@ def test_a_commit_waits_for_what_is_left_of_the_budget_only(sqlite_engine: Engin
     assert waits[-1] <= waits[0] - 500
 
 
+def test_the_lock_follows_a_file_that_is_moved_behind_a_symbolic_link(tmp_path: Path, sqlite_url: str) -> None:
+    link, before, after = tmp_path / "link.db", tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    shutil.copy(sqlite_url.removeprefix("sqlite:///"), before / "refunds.db")
+    link.symlink_to(before / "refunds.db")
+    with opened(f"sqlite:///{link}") as engine:
+        book(engine)
+        number = SqlUnitOfWork(engine).run(cancel)
+        before.rename(after)
+        link.unlink()
+        link.symlink_to(after / "refunds.db")
+        engine.dispose()  # the connections; what the process knows of the file stays
+        assert SqlUnitOfWork(engine).run(cancel) == number
+    assert (after / "refunds.db.lock").exists()
+    assert not before.exists()
+
+
 def test_the_file_that_a_link_leads_to_now_is_the_ledger(tmp_path: Path, sqlite_url: str) -> None:
     one, two, link = Path(sqlite_url.removeprefix("sqlite:///")), tmp_path / "two.db", tmp_path / "link.db"
     shutil.copy(one, two)
