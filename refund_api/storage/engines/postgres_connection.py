@@ -68,17 +68,14 @@ class BoundedConnection(psycopg.Connection[Any]):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         # A pgbouncer that does not know of prepared statements lends one connection to the server to many clients: with
-        # the same names, one would run what another has prepared.
-        self._prefix = f"refund_{secrets.token_hex(8)}"
+        # the same names, one would run what another has prepared. psycopg counts its own from 0 in each connection.
+        self._prepared._prepared_idx = secrets.randbits(62)
         self._statement_names: dict[str, bytes] = {}
 
     @classmethod
     def open(cls, *args: Any, **options: Any) -> Self:
-        """psycopg.connect. What SQLAlchemy asks the server before the transaction begins has the same end.
-
-        psycopg prepares nothing by itself: after a ROLLBACK it would deallocate all, and ours are among them.
-        """
-        connection = cls.connect(*args, **options, autocommit=True, prepare_threshold=None)
+        """psycopg.connect. What SQLAlchemy asks the server before the transaction begins has the same end."""
+        connection = cls.connect(*args, **options, autocommit=True)
         connection.end_by(_thread.end)
         (asked,) = connection.execute("SHOW synchronous_commit").fetchall()
         if asked == ("remote_apply",):
@@ -154,7 +151,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         with self.lock:
             name = self._statement_names.get(statement)
             if name is None:
-                name = f"{self._prefix}_{len(self._statement_names)}".encode()
+                name = f"refund_{secrets.token_hex(8)}".encode()
                 self.pgconn.send_prepare(name, statement.encode())
                 self._answer()
                 self._statement_names[statement] = name
@@ -180,6 +177,14 @@ class BoundedConnection(psycopg.Connection[Any]):
         super().commit()
         if self._warned is not None or self.spent:
             raise LedgerUnavailable(f"the commit is not durable: {self._warned or 'it was cancelled'}")
+
+    def rollback(self) -> None:
+        """Roll back. Where psycopg has prepared statements, it then deallocates all, and ours are among them."""
+        is_idle = self.pgconn.transaction_status == TransactionStatus.IDLE  # then psycopg sends nothing
+        deallocates = bool(self._prepared._names) and not is_idle
+        super().rollback()
+        if deallocates:
+            self._statement_names.clear()
 
     def note(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         """Called by psycopg for each notice of the server; remembers the last warning for commit()."""

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 from psycopg.pq import Trace
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
+from refund_api.storage.tables import orders
 from tests.integration.service import Service, service_on
 from tests.world import ALICE, BOB
 
@@ -53,6 +54,9 @@ def served(any_engine: Engine) -> Iterator[Service]:
         service = service_on(engine)
         book(engine, "first")
         assert service.cancel("first", ALICE).number
+        with engine.begin() as connection:
+            for _ in range(6):
+                connection.execute(select(orders))  # psycopg has prepared it by itself now
         book(engine, "order")
         yield service
 
