@@ -87,11 +87,11 @@ _AGAIN = ("40", "08", "57P", "25P03", "25P04", "23505", "0A000", "26000", "42P05
 # 25006: read only. 42P01 and 42703: a table or column is missing, so the schema is not migrated. 42501: the user
 # lacks a privilege. XX: the server has a bug or a broken page.
 _UNAVAILABLE = ("25006", "42P01", "42703", "42501", "XX")
-# What is tried again must not be tried on the same connection, which remembers which statements it has prepared.
-_ON_A_NEW_CONNECTION = ("26000", "42P05")
-# Each connection of the pool would fail alike, so all are made anew: a primary has become a standby, and a new
-# connection looks for the new primary; or all have prepared what a migration has changed.
-_ON_A_NEW_POOL = ("25006", "0A000")
+# What is tried again must not be tried on the same connection: a standby stays one, and a new connection looks for the
+# new primary; a connection remembers which statements it has prepared.
+_ON_A_NEW_CONNECTION = ("25006", "26000", "42P05")
+# Each connection of the pool would fail alike, so all are made anew: one attempt is lost, not one for each of them.
+_ON_A_NEW_POOL = "0A000"
 # libpq gives no SQLSTATE when connecting fails, so its English text is looked for. The refusals of a server with other
 # lc_messages are not recognised: they are retried as if the connection were lost.
 _REFUSED = ("too many clients", "too many connections", "connection slots", "authentication failed", "does not exist")
@@ -135,7 +135,7 @@ def _leave_out_the_row(context: ExceptionContext) -> None:
 
 def _leave_old_connections(context: ExceptionContext) -> None:
     """SQLAlchemy then makes every connection of the pool anew before its next use, as when the server was restarted."""
-    context.is_disconnect |= getattr(context.original_exception, "sqlstate", None) in _ON_A_NEW_POOL
+    context.is_disconnect |= getattr(context.original_exception, "sqlstate", None) == _ON_A_NEW_POOL
 
 
 def directory_to_make(url: str) -> None:

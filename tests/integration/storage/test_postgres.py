@@ -73,22 +73,18 @@ def test_many_quick_statements_end_with_the_whole_budget_and_so_does_their_conne
     assert run_writing(postgres_engine, pid_of) not in pids  # the cancellation might hit whoever came next
 
 
-def test_a_read_only_database_is_unavailable_at_once_and_none_of_its_connections_is_kept(
-    postgres_engine: Engine,
-) -> None:
+def test_a_read_only_database_is_unavailable_at_once_and_the_connection_is_not_kept(postgres_engine: Engine) -> None:
     book(postgres_engine)
     database = psycopg.sql.Identifier(postgres_engine.url.database or "")
     read_only = "ALTER DATABASE {} SET default_transaction_read_only = on"
     execute(url_of(postgres_engine), psycopg.sql.SQL(read_only).format(database))
     postgres_engine.dispose()
-    with postgres_engine.connect(), postgres_engine.connect(), postgres_engine.connect():
-        pass  # all of the pool are read only now
     with pytest.raises(LedgerUnavailable, match="read-only"):
         SqlUnitOfWork(postgres_engine).run(cancel)
     with psycopg.connect(url_of(postgres_engine), autocommit=True) as administrator:
         administrator.execute("SET default_transaction_read_only = off")
         administrator.execute(psycopg.sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(database))
-    assert [type(SqlUnitOfWork(postgres_engine).run(cancel)) for _ in range(3)] == [str] * 3
+    assert isinstance(SqlUnitOfWork(postgres_engine).run(cancel), str)
 
 
 @pytest.mark.parametrize(
