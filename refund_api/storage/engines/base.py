@@ -11,9 +11,19 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import BindParameter, Column, ColumnElement, Connection, Engine, Insert, Select, Table, TableValuedAlias
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    Insert,
+    Select,
+    Table,
+    TableValuedAlias,
+)
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
 from ..budget import Budget, Verdict
@@ -37,6 +47,10 @@ class EngineKind(Protocol):
 
     IMPORT_WRITERS: int
     """How many batches an import writes at once: two where a server works while the command makes the next."""
+
+    @property
+    def STATEMENT_DIALECT(self) -> Dialect:
+        """How the statements for execute() are spelled: each value has a place in them, by its number."""
 
     def engine_for(self, url: str, *, threads: int) -> Engine:
         """An engine with a connection for each thread; opens nothing. ValueError: what is wrong with the URL."""
@@ -65,13 +79,10 @@ class EngineKind(Protocol):
     def insert_unless_exists(self, table: Table, key: str) -> Insert:
         """An INSERT of one row that does nothing, and counts 0 rows, when the column `key` has the value already."""
 
-    def compile(self, clause: Clause) -> SQLCompiler:
-        """The text of a statement, for execute(). Its values have places: `positiontup` names them in order."""
-
     def execute(self, driver: Any, sql: str, values: Row) -> tuple[int, list[Row]]:
-        """Execute it on a connection of the driver: how many rows were written, and all rows of the answer.
+        """Run a statement of STATEMENT_DIALECT on a connection of the driver, with the values for its places.
 
-        An error is one of the driver.
+        Gives how many rows were written, and all rows of the answer. An error is one of the driver.
         """
 
     def pairs(self, texts: BindParameter[str]) -> TableValuedAlias:

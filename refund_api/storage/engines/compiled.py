@@ -47,8 +47,8 @@ class _Text:
     """A statement as one engine executes it."""
 
     def __init__(self, clause: Clause, kind: EngineKind) -> None:
-        compiled = kind.compile(clause)
-        dialect = compiled.dialect
+        dialect = kind.STATEMENT_DIALECT
+        compiled = clause.compile(dialect=dialect)
         self.sql = str(compiled)
         self.execute = kind.execute
         self._order = compiled.positiontup or ()

@@ -34,7 +34,7 @@ from .postgres_rows import is_among as is_among
 from .postgres_rows import pairs as pairs
 from .postgres_rows import together as together
 from .postgres_rows import update_rows as update_rows
-from .postgres_statements import compile as compile
+from .postgres_statements import STATEMENT_DIALECT as STATEMENT_DIALECT
 from .postgres_statements import execute as execute
 from .postgres_url import hosts, parse
 

@@ -13,20 +13,14 @@ from datetime import date, datetime
 from typing import Any, Final
 
 import psycopg
+from sqlalchemy import Dialect
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.sql.compiler import SQLCompiler
 
-from .base import Clause, Row
+from .base import Row
 from .postgres_connection import BoundedConnection
 
-_NUMBERED: Final = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
-
-
-def compile(clause: Clause) -> SQLCompiler:
-    """EngineKind.compile: the places are `$1`, `$2` and so on; a value that comes twice has one."""
-    compiled = clause.compile(dialect=_NUMBERED)
-    assert isinstance(compiled, SQLCompiler)
-    return compiled
+STATEMENT_DIALECT: Dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+"""EngineKind.STATEMENT_DIALECT: the places are `$1`, `$2` and so on; a value that comes twice has one."""
 
 
 def execute(driver: BoundedConnection, sql: str, values: Row) -> tuple[int, list[Row]]:

@@ -31,7 +31,7 @@ from .sqlite_rows import pairs as pairs
 from .sqlite_rows import together as together
 from .sqlite_rows import update_rows as update_rows
 from .sqlite_snapshot import snapshot_of
-from .sqlite_statements import compile as compile
+from .sqlite_statements import STATEMENT_DIALECT as STATEMENT_DIALECT
 from .sqlite_statements import execute as execute
 
 NO_LEDGER = "the database has no ledger"

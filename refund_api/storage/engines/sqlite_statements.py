@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 
+from sqlalchemy import Dialect
 from sqlalchemy.dialects.sqlite import dialect
-from sqlalchemy.sql.compiler import SQLCompiler
 
-from .base import Clause, Row
+from .base import Row
 
-
-def compile(clause: Clause) -> SQLCompiler:
-    """EngineKind.compile: each place is a `?`."""
-    compiled = clause.compile(dialect=dialect())
-    assert isinstance(compiled, SQLCompiler)
-    return compiled
+STATEMENT_DIALECT: Dialect = dialect()
+"""EngineKind.STATEMENT_DIALECT: each place is a `?`."""
 
 
 def execute(driver: sqlite3.Connection, sql: str, values: Row) -> tuple[int, list[Row]]:
